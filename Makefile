@@ -1,0 +1,95 @@
+# Needs make, pip and Python 3.11 or newer; everything else goes into .venv* below.
+PYTHON ?= python3
+WORKERS ?= auto
+
+# One environment per job, so that `make demo` stays quick and the lowest versions stay apart.
+DEV := .venv
+DEMO := .venv-demo
+LOWEST := .venv-lowest
+UV := .venv-lock
+
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check test-lowest bench lock clean
+
+help:
+	@echo "make demo         install the package and run examples/scorecard.py"
+	@echo "make test         all checks, then all tests and doctests"
+	@echo "make check        format, lint, types, layers and docstrings only"
+	@echo "make test-lowest  the tests with the lowest versions supported (Python 3.11)"
+	@echo "make bench        run the benchmarks, best on an idle machine"
+	@echo "make lock         write requirements/*.lock again after pyproject.toml changed;"
+	@echo "                  with UPGRADE=1 everything moves to its newest version"
+	@echo "make clean        remove environments, caches and build products"
+	@echo "PYTHON=python3.13 picks another Python; run make clean between two."
+
+# $(call new_venv,directory): an empty environment, or a clear word about the Python found.
+define new_venv
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("loyaltykit needs Python 3.11 or newer, but $(PYTHON) is %d.%d. Name another: make PYTHON=python3.11 ..." % v[:2])'
+	@echo "Creating $(1)"
+	@$(PYTHON) -m venv --clear $(1)
+endef
+
+# A stamp is younger than all it was made from, so nothing is installed twice.
+$(DEV)/stamp: pyproject.toml requirements/dev.lock
+	$(call new_venv,$(DEV))
+	@$(DEV)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/dev.lock
+	@$(DEV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(LOWEST)/stamp: pyproject.toml requirements/lowest.lock
+	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("The lowest versions have no wheels for later Pythons: make PYTHON=python3.11 test-lowest")'
+	$(call new_venv,$(LOWEST))
+	@$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/lowest.lock
+	@$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Nothing is compiled ahead here: the demo imports only part of it, and is up twice as fast.
+$(DEMO)/stamp: pyproject.toml
+	$(call new_venv,$(DEMO))
+	@$(DEMO)/bin/python -m pip install $(PIP_FLAGS) --no-compile -e .
+	@touch $@
+
+$(UV)/stamp:
+	$(call new_venv,$(UV))
+	@$(UV)/bin/python -m pip install $(PIP_FLAGS) uv
+	@touch $@
+
+demo: $(DEMO)/stamp
+	@$(DEMO)/bin/python examples/scorecard.py
+
+test: check
+	$(DEV)/bin/python -m pytest -n $(WORKERS)
+
+check: $(DEV)/stamp
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports --no-logo
+	$(DEV)/bin/numpydoc lint src/loyaltykit/*.py
+
+test-lowest: $(LOWEST)/stamp
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS)
+
+bench: $(DEV)/stamp
+	@for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
+		echo "== $$script"; $(DEV)/bin/python $$script || exit 1; \
+	done
+
+# The locks hold for Python 3.11 and newer on every platform, and name no package index.
+COMPILE = $(UV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	--extra polars --extra pyarrow --group test
+
+lock: $(UV)/stamp
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group check --group bench \
+		--output-file requirements/dev.lock pyproject.toml
+	@# --upgrade: or a pin of before would stay above a bound that was lowered.
+	@$(COMPILE) --upgrade --group lowest --resolution lowest-direct \
+		--output-file requirements/lowest.lock pyproject.toml
+
+clean:
+	rm -rf .venv* .*_cache .hypothesis build dist
+	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,55 @@
+"""loyaltykit: customer metrics that people can defend."""
+
+from loyaltykit import datasets, errors, plot
+from loyaltykit.cohorts import cohort_matrix, cohort_retention
+from loyaltykit.comparison import pool
+from loyaltykit.labels import (
+    normalize_loyalty_tier,
+    normalize_relationship,
+    normalize_sector,
+    nps_group,
+)
+from loyaltykit.precounted import (
+    ces_from_counts,
+    churn_rate_from_counts,
+    csat_from_counts,
+    nps_from_counts,
+    retention_rate_from_counts,
+)
+from loyaltykit.records import to_records
+from loyaltykit.retention import churn_rate, customer_flow, retention_rate
+from loyaltykit.scorecards import scorecard, scorecard_matrix
+from loyaltykit.segments import attach_segments
+from loyaltykit.survey import ces, csat, nps, tally
+from loyaltykit.tiers import loyalty_tier
+
+__version__ = "0.1.0"
+__all__ = [
+    "attach_segments",
+    "ces",
+    "ces_from_counts",
+    "churn_rate",
+    "churn_rate_from_counts",
+    "cohort_matrix",
+    "cohort_retention",
+    "csat",
+    "csat_from_counts",
+    "customer_flow",
+    "datasets",
+    "errors",
+    "loyalty_tier",
+    "normalize_loyalty_tier",
+    "normalize_relationship",
+    "normalize_sector",
+    "nps",
+    "nps_from_counts",
+    "nps_group",
+    "plot",
+    "pool",
+    "retention_rate",
+    "retention_rate_from_counts",
+    "scorecard",
+    "scorecard_matrix",
+    "tally",
+    "to_records",
+]

@@ -1,0 +1,369 @@
+"""From an interaction log to who was active when, and from there to flows and cohorts.
+
+A log is reduced once, to its distinct (customer, period) pairs in order. Everything a rate needs
+follows from each pair and the one before it. The counts of shards split by customer add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+VALID_FROM = "valid_from"
+_MOST_CELLS = 100_000_000
+_MICROSECONDS_PER_DAY = 86_400_000_000
+
+
+class Log(NamedTuple):
+    """The usable rows of a log: who, and on which day."""
+
+    ids: _frame.Series
+    customer: IntArray
+    day: IntArray
+    kept: BoolArray | None
+    end: np.datetime64 | None
+    zone: str | None
+
+
+class Activity(NamedTuple):
+    """Distinct (customer, period) pairs, sorted; periods count from the log's first one."""
+
+    customer: IntArray
+    period: IntArray
+    first: int
+    span: int
+    freq: str
+
+
+class Split(NamedTuple):
+    """The key combinations of customers, which may change from day to day.
+
+    ``keys`` holds the combinations; a code equal to its length means all null. When they hold for
+    good, ``group`` has one code per customer and ``moment`` is None. Otherwise there is a row per
+    change, sorted by customer and by the moment from which it holds.
+    """
+
+    keys: _frame.Frame
+    length: int
+    group: IntArray
+    customer: IntArray | None
+    moment: IntArray | None
+
+
+# ---- reading a log ------------------------------------------------------------------------------
+
+
+def open_log(
+    data: Any,
+    customer: str,
+    time: str,
+    *,
+    by: str | Sequence[str] | None,
+    segments: Any,
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+    reserved: frozenset[str],
+) -> tuple[Log, Activity, Split]:
+    """Check what every log function takes, and reduce the log to its activity and its split."""
+    frame = _frame.open_frame(data)
+    names = {"customer": customer, "time": time}
+    for role, name in names.items():
+        _checks.check_name(role, name)
+    _checks.check_freq(freq)
+    _checks.check_choice("errors", errors, ("raise", "coerce"))
+    keys = _checks.check_names("by", by)
+    _checks.check_columns(names, frame.columns)
+    _checks.check_reserved(keys, reserved)
+    log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors)
+    return log, activity(log, freq), read_split(frame, log, customer, keys, segments)
+
+
+def read_log(
+    frame: _frame.Frame, customer: str, time: str, *, as_of: object, tz: str | None, errors: str
+) -> Log:
+    """Return the rows up to ``as_of`` that have a customer and a time."""
+    remedy = "bring them to one, or name the zone to read them in with tz="
+    tz = _checks.check_zone(tz)
+    times, zone, lost = _frame.read_times(frame[time], tz, errors, remedy=remedy)
+    ids = _frame.encode(frame[customer])
+    lost = _without_id(ids.codes, lost, customer, errors)
+    end = None if as_of is None else _calendar.observation_end(as_of, zone)
+    kept = None if lost is None else ~lost
+    if lost is not None:
+        _checks.warn(
+            f"{_checks.rows(int(lost.sum()))} left out: no customer or no usable date.",
+            DroppedRowsWarning,
+        )
+    if end is not None:
+        # Nanoseconds end in 2262, and would wrap around at an end beyond it.
+        times = times.astype("datetime64[us]", copy=False)
+        _refuse_early_end(as_of, end, times if kept is None else times[kept])
+        seen = times < end
+        kept = seen if kept is None else kept & seen
+    codes = ids.codes
+    if kept is not None and not kept.all():
+        codes, times = codes[kept], times[kept]
+    else:
+        kept = None
+    day = _calendar.day_numbers(times)
+    if end is None and len(day):
+        end = np.datetime64(int(day.max()) + 1, "D")
+    return Log(ids.levels, codes, day, kept, end, zone)
+
+
+def _without_id(
+    codes: IntArray, lost: BoolArray | None, customer: str, errors: str
+) -> BoolArray | None:
+    missing = codes < 0
+    if not missing.any():
+        return lost
+    if errors == "raise":
+        _checks.null_values(customer, int(missing.sum()), "customer")
+    return missing if lost is None else lost | missing
+
+
+def _refuse_early_end(as_of: object, end: np.datetime64, times: npt.NDArray[Any]) -> None:
+    if len(times) and end <= times.min():
+        first = str(times.min())[:10]
+        msg = f"as_of={as_of!s} lies before the first row of the log, {first}."
+        raise ParameterError(msg)
+
+
+def activity(log: Log, freq: str) -> Activity:
+    """Return the distinct (customer, period) pairs of a log."""
+    if log.end is None or not len(log.day):
+        nothing = np.zeros(0, dtype=np.int64)
+        return Activity(nothing, nothing, 0, 0, freq)
+    codes = _calendar.period_codes(log.day, freq)
+    first, last = int(codes.min()), int(last_period(log.end, freq))
+    span = last - first + 1
+    pairs = _codes.distinct(log.customer * span + (codes - first), len(log.ids) * span)
+    return Activity(pairs // span, pairs % span, first, span, freq)
+
+
+def last_period(end: np.datetime64, freq: str) -> int:
+    """Return the period of the last moment observed."""
+    last_day = (end - np.timedelta64(1, "us")).astype("datetime64[D]").astype(np.int64)
+    return int(_calendar.period_codes(np.array([last_day]), freq)[0])
+
+
+def as_of_day(log: Log) -> np.datetime64:
+    """Return the last day observed; NaT for an empty log."""
+    if log.end is None:
+        return np.datetime64("NaT", "D")
+    day: np.datetime64 = (log.end - np.timedelta64(1, "us")).astype("datetime64[D]")
+    return day
+
+
+def starts(active: Activity) -> npt.NDArray[np.datetime64]:
+    """Return the first day of every period from first to last."""
+    codes = active.first + np.arange(active.span, dtype=np.int64)
+    return _calendar.period_starts(codes, active.freq)
+
+
+def last_is_complete(log: Log, active: Activity) -> bool:
+    """Return whether the last period had ended when observation did."""
+    if log.end is None:
+        return False
+    after = _calendar.start_day(active.first + active.span, active.freq)
+    return bool(np.datetime64(after, "D") <= log.end)
+
+
+# ---- splits -------------------------------------------------------------------------------------
+
+
+def read_split(
+    frame: _frame.Frame,
+    log: Log,
+    customer: str,
+    by: Sequence[str],
+    segments: Any,
+) -> Split:
+    """Return the split of customers by the key columns, from ``segments`` or from the log."""
+    if segments is None and not by:
+        return Split(frame.select([]), 1, np.zeros(len(log.ids), dtype=np.int64), None, None)
+    if segments is None:
+        _checks.check_columns(_checks.by_roles(by), frame.columns)
+        return _split_of_rows(frame, log, by)
+    if not by:
+        msg = "segments= is given without by=: name the columns of it to split by."
+        raise ParameterError(msg)
+    lookup = _frame.open_frame(segments, "segments")
+    _frame.same_engine(frame, lookup)
+    _checks.check_columns({"customer": customer}, lookup.columns, "segments")
+    missing = [name for name in by if name not in lookup.columns]
+    if missing and any(name in lookup.columns for name in by):
+        msg = (
+            f"by={_checks.listed(missing)} is not in segments while other keys are: put all keys "
+            "in one frame with attach_segments."
+        )
+        raise ParameterError(msg)
+    if missing:
+        columns = [*lookup.columns, *frame.columns]
+        _checks.check_columns(_checks.by_roles(by), columns, "segments and data")
+        return _split_of_rows(frame, log, by)
+    return _split_of_segments(lookup, log, customer, by)
+
+
+def _split_of_rows(frame: _frame.Frame, log: Log, by: Sequence[str]) -> Split:
+    groups = _frame.group(frame, by)
+    codes = groups.codes if log.kept is None else groups.codes[log.kept]
+    of_customer = np.full(len(log.ids), groups.size, dtype=np.int64)
+    of_customer[log.customer] = codes
+    changed = of_customer[log.customer] != codes
+    if changed.any():
+        customers = np.unique(log.customer[changed])
+        shown = _frame.sample(log.ids, customers)
+        _checks.changes_within_customer(by, len(customers), shown)
+    return Split(groups.keys, groups.size, of_customer, None, None)
+
+
+def _split_of_segments(lookup: _frame.Frame, log: Log, customer: str, by: Sequence[str]) -> Split:
+    owners = _frame.encode(lookup[customer])
+    if (owners.codes < 0).any():
+        _checks.null_keys("segments", customer, int((owners.codes < 0).sum()))
+    groups = _frame.group(lookup, by)
+    # A customer without a row joins those whose keys are all null, where there are any.
+    unknown = groups.size
+    if groups.size and _frame.all_null(groups.keys, groups.size - 1):
+        unknown = groups.size - 1
+    in_log = _frame.positions(owners.levels, log.ids, ("segments", "data"))[owners.codes]
+    if VALID_FROM not in lookup.columns:
+        refuse_duplicates(lookup[customer], owners.codes, None, "segments", [customer])
+        of_customer = np.full(len(log.ids), unknown, dtype=np.int64)
+        of_customer[in_log[in_log >= 0]] = groups.codes[in_log >= 0]
+        return Split(groups.keys, groups.size, of_customer, None, None)
+    moment = moments(lookup[VALID_FROM], log.zone, None)
+    refuse_duplicates(lookup[customer], owners.codes, moment, "segments", [customer, VALID_FROM])
+    order = np.lexsort((moment, in_log))
+    group = np.append(groups.codes[order], unknown)
+    return Split(groups.keys, groups.size, group, in_log[order], moment[order])
+
+
+def moments(series: _frame.Series, zone: str | None, errors: str | None) -> IntArray:
+    """Return microseconds since 1970; aware times are read in the zone of what they meet."""
+    own = _frame.zone_of(series)
+    if own is not None and zone is None:
+        msg = (
+            f"{series.name!r} in segments has the time zone {own}, and the log has none: they "
+            "cannot be compared. Give both a zone, or neither."
+        )
+        raise DataError(msg)
+    tz = None if own is None else zone
+    times = _frame.read_times(series, tz, errors).values
+    return times.astype("datetime64[us]").view(np.int64)
+
+
+def refuse_duplicates(
+    ids: _frame.Series, codes: IntArray, moment: IntArray | None, frame: str, names: Sequence[str]
+) -> None:
+    """Refuse a lookup frame with two rows for one key."""
+    order = np.argsort(codes, kind="stable") if moment is None else np.lexsort((moment, codes))
+    same = codes[order][1:] == codes[order][:-1]
+    if moment is not None:
+        same &= moment[order][1:] == moment[order][:-1]
+    again = order[1:][same]
+    if again.size:
+        _checks.duplicate_keys(frame, names, len(again), _frame.sample(ids, again))
+
+
+def groups_at(split: Split, customer: IntArray, day: IntArray) -> IntArray:
+    """Return each customer's group as of the start of a day, that moment included."""
+    if split.customer is None or split.moment is None:
+        return split.group[customer]
+    start = day * _MICROSECONDS_PER_DAY
+    return split.group[as_of_rows(split.customer, split.moment, customer, start)]
+
+
+def as_of_rows(
+    row_key: IntArray, row_moment: IntArray, key: IntArray, moment: IntArray
+) -> IntArray:
+    """Return the latest row of each key that holds at the moment, -1 where none does.
+
+    Rows are sorted by key and moment. Both become one number, so that one binary search finds them.
+    """
+    moments = np.unique(row_moment)
+    width = len(moments) + 1
+    row = row_key * width + np.searchsorted(moments, row_moment, side="right")
+    wanted = key * width + np.searchsorted(moments, moment, side="right")
+    found = np.searchsorted(row, wanted, side="right") - 1
+    ok = found >= 0
+    ok[ok] = row_key[found[ok]] == key[ok]
+    return np.where(ok, found, -1)
+
+
+def keys_of(split: Split, groups: IntArray) -> _frame.Frame:
+    """Return the key columns of the groups, in the order given."""
+    return _frame.rows(split.keys, np.where(groups < split.length, groups, -1))
+
+
+# ---- flows and cohorts --------------------------------------------------------------------------
+
+NEW, RETAINED, RETURNED, CHURNED = range(4)
+
+
+def flows(active: Activity, split: Split) -> IntArray:
+    """Return counts by group, period and kind: new, retained, returned, churned.
+
+    A customer is retained in a period when also active in the one before, new when never active
+    before, else returned; and churned in the period after one, when not active in it.
+    """
+    customer, period = active.customer, active.period
+    same = np.zeros(len(customer), dtype=np.bool_)
+    same[1:] = customer[1:] == customer[:-1]
+    follows = same.copy()
+    follows[1:] &= period[1:] == period[:-1] + 1
+    kind = np.where(follows, RETAINED, np.where(same, RETURNED, NEW))
+    left = np.ones(len(customer), dtype=np.bool_)
+    left[:-1] = ~follows[1:]
+    left &= period + 1 < active.span
+    who = np.concatenate([customer, customer[left]])
+    when = np.concatenate([period, period[left] + 1])
+    what = np.concatenate([kind, np.full(int(left.sum()), CHURNED)])
+    day = starts(active).astype(np.int64)
+    group = groups_at(split, who, day[when])
+    size = _bearable((split.length + 1) * active.span * 4, active)
+    cells = np.bincount((group * active.span + when) * 4 + what, minlength=size)
+    return cells.reshape(split.length + 1, active.span, 4).astype(np.int64)
+
+
+def _bearable(cells: int, active: Activity) -> int:
+    """Refuse tables that one stray date, or very short periods, would blow up."""
+    if cells > _MOST_CELLS:
+        days = starts(active)
+        msg = (
+            f"The log spans {active.span:,} periods of a {active.freq}, from {days[0]} to "
+            f"{days[-1]}: a table of {cells:,} cells. Check the dates, or choose a longer freq."
+        )
+        raise DataError(msg)
+    return cells
+
+
+def cohorts(active: Activity, split: Split) -> IntArray:
+    """Return active customers by group, first period and periods since then.
+
+    The group is that at the start of the customer's first period.
+    """
+    customer, period, span = active.customer, active.period, active.span
+    first = np.ones(len(customer), dtype=np.bool_)
+    first[1:] = customer[1:] != customer[:-1]
+    index = np.flatnonzero(first)
+    joined = period[index]
+    group = groups_at(split, customer[index], starts(active).astype(np.int64)[joined])
+    of_pair = np.cumsum(first) - 1
+    # A customer's row of the table is settled once; each pair then only adds its age.
+    row = (group * span + joined) * span - joined
+    size = _bearable((split.length + 1) * span * span, active)
+    cells = np.bincount(row[of_pair] + period, minlength=size)
+    return cells.reshape(split.length + 1, span, span).astype(np.int64)

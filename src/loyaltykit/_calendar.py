@@ -1,0 +1,119 @@
+"""Periods: day, ISO week, month, quarter and year as integer codes, straight from datetimes.
+
+A code counts periods from 1970: day 0 is 1970-01-01, week 0 the ISO week of that Thursday
+(it starts on Monday 1969-12-29), month 0 January 1970, quarter 0 its first quarter, year 0 1970.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zoneinfo
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit._checks import wrong_type
+from loyaltykit.errors import ParameterError
+
+IntArray = npt.NDArray[np.int64]
+TimeArray = npt.NDArray[np.datetime64]
+
+_UNITS_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_MONDAY = 3  # 1970-01-01 was a Thursday, three days after the Monday that opens its ISO week.
+_LAST_SECOND = dt.time(23, 59, 59)
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d\d):?(\d\d)")  # how engines name a zone without a name
+
+
+def day_numbers(times: TimeArray) -> IntArray:
+    """Return days since 1970-01-01; the times hold no NaT."""
+    unit = np.datetime_data(times.dtype)[0]
+    if unit in _UNITS_PER_DAY:
+        return times.view(np.int64) // _UNITS_PER_DAY[unit]
+    return times.astype("datetime64[D]").view(np.int64)
+
+
+def period_codes(days: IntArray, freq: str) -> IntArray:
+    """Return the period that each day number lies in."""
+    if freq == "day":
+        return days
+    if freq == "week":
+        return (days + _MONDAY) // 7
+    if not days.size:
+        return days
+    # Months differ in length, so they are looked up: one entry a day, and far fewer days than rows.
+    first = int(days.min())
+    calendar = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
+    months = calendar.astype("datetime64[M]").astype(np.int64)
+    return (months // _MONTHS[freq])[days - first]
+
+
+def period_starts(codes: IntArray, freq: str) -> TimeArray:
+    """Return the first day of each period."""
+    if freq == "day":
+        return codes.astype("datetime64[D]")
+    if freq == "week":
+        return (codes * 7 - _MONDAY).astype("datetime64[D]")
+    return (codes * _MONTHS[freq]).astype("datetime64[M]").astype("datetime64[D]")
+
+
+def start_day(code: int, freq: str) -> int:
+    """Return the day number on which one period starts."""
+    return int(period_starts(np.array([code], dtype=np.int64), freq).view(np.int64)[0])
+
+
+def observation_end(as_of: object, zone: str | None = None) -> np.datetime64:
+    """Return the first moment that is no longer observed, as wall-clock time in ``zone``.
+
+    A date, or a datetime at midnight or in a day's last second, means the end of that day: that is
+    what people mean who write ``2026-03-31`` in whatever type they have at hand. Any other
+    datetime is itself the last moment observed.
+    """
+    given = _as_datetime(as_of)
+    if given.tzinfo is not None:
+        given = _in_zone(given, zone)
+    day, time = np.datetime64(given.date(), "D"), given.time()
+    if time == dt.time(0) or time >= _LAST_SECOND:
+        after: np.datetime64 = (day + 1).astype("datetime64[us]")
+        return after
+    # Combined anew, because a pandas Timestamp carries nanoseconds that datetime does not have.
+    return np.datetime64(dt.datetime.combine(given.date(), time), "us") + 1
+
+
+def _in_zone(moment: dt.datetime, zone: str | None) -> dt.datetime:
+    if zone is None:
+        msg = f"as_of={moment.isoformat()!r} has a time zone, but the times have none."
+        raise ParameterError(msg)
+    offset = _OFFSET.fullmatch(zone)
+    if offset is not None:
+        sign, hours, minutes = offset.groups()
+        ahead = dt.timedelta(hours=int(hours), minutes=int(minutes))
+        return moment.astimezone(dt.timezone(ahead if sign == "+" else -ahead))
+    try:
+        return moment.astimezone(zoneinfo.ZoneInfo(zone))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        msg = f"as_of={moment.isoformat()!r}: write it without a zone, as a time in {zone!r}."
+        raise ParameterError(msg) from None
+
+
+def _as_datetime(as_of: object) -> dt.datetime:
+    if isinstance(as_of, np.datetime64):
+        as_of = as_of.astype("datetime64[us]").item()
+    if isinstance(as_of, str):
+        try:
+            as_of = dt.datetime.fromisoformat(as_of.strip())
+        except ValueError:
+            msg = f"as_of={as_of!r} is not an ISO date such as '2026-03-31'."
+            raise ParameterError(msg) from None
+    if isinstance(as_of, dt.datetime):
+        if as_of != as_of:  # noqa: PLR0124  (pandas' NaT is a datetime that is not equal to itself)
+            msg = "as_of is NaT: name a date, or leave it out for the last row's day."
+            raise ParameterError(msg)
+        return as_of
+    if isinstance(as_of, dt.date):
+        return dt.datetime.combine(as_of, dt.time(0))
+    if as_of is None:
+        msg = "as_of is NaT: name a date, or leave it out for the last row's day."
+        raise ParameterError(msg)
+    return wrong_type("as_of", as_of, "a date, a datetime or ISO text")

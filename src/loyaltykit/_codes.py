@@ -1,0 +1,51 @@
+"""Integer codes: NumPy only, no loops. What groups, periods and customers have become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+# A table of this many flags is cheaper to fill than a sort of the codes is to make.
+_MOST_DIRECT = 1 << 24
+
+
+def distinct(codes: IntArray, size: int) -> IntArray:
+    """Return the distinct codes below ``size``, sorted."""
+    if size > max(_MOST_DIRECT, 4 * len(codes)):
+        return np.unique(codes)
+    seen = np.zeros(size, dtype=np.bool_)
+    seen[codes] = True
+    return np.flatnonzero(seen).astype(np.int64)
+
+
+def renumber(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """Renumber codes below ``size`` from 0 without gaps, order kept; return the old codes too."""
+    present = distinct(codes, size)
+    if len(present) == size:
+        return codes, present
+    if size > max(_MOST_DIRECT, 4 * len(codes)):
+        return np.searchsorted(present, codes).astype(np.int64), present
+    number = np.zeros(size, dtype=np.int64)
+    number[present] = np.arange(len(present))
+    return number[codes], present
+
+
+def first_rows(codes: IntArray, size: int) -> IntArray:
+    """Return a row of each group."""
+    rows = np.empty(size, dtype=np.int64)
+    # Written backwards, so that the first row of a group is the one that stays.
+    rows[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return rows
+
+
+def ranked(codes: npt.NDArray[Any], order: npt.NDArray[Any]) -> IntArray:
+    """Translate codes in order of appearance to codes in sorted order; -1 stays."""
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rank[-1] = -1
+    ranked: IntArray = rank[codes]
+    return ranked

@@ -1,0 +1,423 @@
+"""What each engine does in its own way: pandas, Polars and PyArrow behind one set of functions.
+
+Only `_frame` calls this module. narwhals serves where it has the word; here is the rest:
+categories, dictionaries, masks, gaps and texts. NaN becomes null here, once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _codes
+from loyaltykit.errors import DataError
+
+# The one kind of text that Arrow can neither sort nor take from.
+_NO_KERNELS = "string_view"
+# The end of an ISO time that says its zone.
+_OFFSET = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)\s*$")
+
+IntArray = npt.NDArray[np.int64]
+TimeArray = npt.NDArray[np.datetime64]
+Frame = nw.DataFrame[Any]
+Series = nw.Series[Any]
+
+PANDAS, POLARS, ARROW = (
+    nw.Implementation.PANDAS,
+    nw.Implementation.POLARS,
+    nw.Implementation.PYARROW,
+)
+
+
+class Encoded(NamedTuple):
+    """A column as codes into its distinct values; -1 is null."""
+
+    codes: IntArray
+    levels: Series
+
+
+def encode(series: Series) -> Encoded:
+    """Return the codes and the distinct values of a column, the values in report order.
+
+    Categories keep their order; other values are sorted.
+    """
+    untyped = series.dtype == nw.Unknown and series.null_count() == len(series)
+    if not len(series) or untyped:
+        return Encoded(np.full(len(series), -1, dtype=np.int64), series.head(0))
+    if series.dtype.is_float():
+        series = _nan_to_null(series)
+    engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
+    codes, levels = engine[series.implementation](series)
+    return Encoded(codes, levels.alias(series.name))
+
+
+def python_values(series: Series) -> list[Any]:
+    """Return a column as plain Python values, None for null."""
+    if series.dtype.is_float():
+        series = _nan_to_null(series)
+    if series.implementation is PANDAS:
+        values = series.to_native().astype(object)
+        return [_python(value) for value in values.where(values.notna(), None)]
+    return series.to_list()
+
+
+def _python(value: Any) -> Any:
+    if isinstance(value, np.datetime64):  # finer than microseconds it would become a number
+        return value.astype("datetime64[us]").item()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def numeric(series: Series) -> npt.NDArray[Any]:
+    native = series.to_native()
+    if series.implementation is PANDAS and not isinstance(native.dtype, np.dtype):
+        if native.isna().any() or series.dtype.is_float():
+            values: npt.NDArray[Any] = native.to_numpy(dtype=np.float64, na_value=np.nan)
+            return values
+        return np.asarray(native.to_numpy(dtype=native.dtype.numpy_dtype))
+    return series.to_numpy()
+
+
+def wall_clock(series: Series, zone: str | None, tz: str | None) -> TimeArray:
+    """Return a column of dates as naive times: on their own clock, or on that of ``tz``."""
+    native = series.to_native()
+    if series.implementation is not PANDAS:
+        if zone is not None:
+            series = series.dt.convert_time_zone(tz) if tz else series
+            native = series.dt.replace_time_zone(None).to_native()
+        return np.asarray(native.to_numpy())
+    if zone is not None:  # by pandas itself, for zones that narwhals does not know
+        native = (native.dt.tz_convert(tz) if tz else native).dt.tz_localize(None)
+    if not isinstance(native.dtype, np.dtype):
+        native = native.astype("datetime64[us]")
+    return np.asarray(native.to_numpy())
+
+
+def zone_of(series: Series) -> str | None:
+    """Return the zone of an aware column of dates; None for naive ones and for text."""
+    zone = getattr(series.dtype, "time_zone", None)
+    if series.implementation is PANDAS:  # narwhals does not know those with a _ in their name
+        zone = getattr(series.to_native().dtype, "tz", zone)
+    return None if zone is None else str(zone)
+
+
+def parse_times(
+    values: Sequence[Any], tz: str | None, name: str, remedy: str
+) -> tuple[TimeArray, str | None]:
+    """Return distinct texts and dates as wall-clock times, and their zone where they name one."""
+    import pandas as pd
+
+    texts = pd.Series(values, dtype=object)
+    if pd.api.types.infer_dtype(texts) not in ("string", "date", "datetime", "empty"):
+        # to_datetime would read a bare number as nanoseconds since 1970.
+        texts = texts.where(texts.map(lambda value: isinstance(value, (str, dt.date))))
+    if pd.api.types.infer_dtype(texts) == "string":
+        texts = texts.str.strip()
+    # It would also read these two, and give another answer every day.
+    texts = texts.mask(texts.astype(str).str.lower().isin(["now", "today"]))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # pandas 2 warns where pandas 3 raises
+            parsed = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+    except (ValueError, FutureWarning):
+        if tz is None or not texts.dropna().map(_has_zone).all():
+            msg = f"{name!r} holds times of several zones or none: {remedy}."
+            raise DataError(msg) from None
+        parsed = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
+    zone = getattr(parsed.dtype, "tz", None)
+    if zone is None:
+        if tz is not None and parsed.notna().any():
+            _checks.naive_times(tz, name)
+        return np.asarray(parsed.to_numpy(dtype="datetime64[us]")), None
+    local = (parsed.dt.tz_convert(tz) if tz else parsed).dt.tz_localize(None)
+    return np.asarray(local.to_numpy(dtype="datetime64[us]")), tz or str(zone)
+
+
+def _has_zone(value: str | dt.date) -> bool:
+    if isinstance(value, str):
+        return _OFFSET.search(value) is not None
+    return getattr(value, "tzinfo", None) is not None
+
+
+def kind(series: Series, index: Any) -> str:
+    """Return what a key column holds, in the words that decide whether two can match."""
+    import pandas as pd
+
+    if zone_of(series) is not None:
+        return "dates with a time zone"
+    found = pd.api.types.infer_dtype(index)
+    return _KINDS.get(found, found)
+
+
+# How pandas names what an index holds, in the two words that decide whether keys can match.
+_KINDS = {
+    "integer": "numbers",
+    "floating": "numbers",
+    "mixed-integer-float": "numbers",
+    "decimal": "numbers",
+    "string": "text",
+    "boolean": "true or false",
+    "datetime64": "dates",
+    "datetime": "dates",
+    "date": "dates",
+    "mixed": "values of several types",
+    "mixed-integer": "values of several types",
+}
+
+
+def index(series: Series) -> Any:
+    import pandas as pd
+
+    native = series.to_native()
+    if series.implementation is PANDAS:
+        if isinstance(native.dtype, pd.CategoricalDtype):
+            native = native.astype(native.cat.categories.dtype)
+        if pd.api.types.infer_dtype(native) in ("date", "datetime"):
+            native = pd.Series(pd.to_datetime(native))
+        return pd.Index(native)
+    return pd.Index(series.to_list() if series.dtype == nw.Categorical else series.to_numpy())
+
+
+def stacked(first: Series, second: Series) -> Series:
+    """Return two columns of ids as one, of a type that holds both."""
+    if not len(second):
+        return first
+    if not len(first):
+        return second
+    one, other = first.to_native(), second.to_native()
+    if first.implementation is POLARS:
+        import polars as pl
+
+        if one.dtype != other.dtype and first.dtype in (nw.Categorical, nw.Enum):
+            one = one.cast(pl.String)
+        if one.dtype != other.dtype and second.dtype in (nw.Categorical, nw.Enum):
+            other = other.cast(pl.String)
+        frames = [one.alias("id").to_frame(), other.alias("id").to_frame()]
+        return nw.from_native(pl.concat(frames, how="vertical_relaxed")["id"], series_only=True)
+    if first.implementation is ARROW:
+        import pyarrow as pa
+
+        if one.type != other.type:
+            one, other = (_decoded(column) for column in (one, other))
+        tables = [pa.table({"id": column}) for column in (one, other)]
+        both = pa.concat_tables(tables, promote_options="permissive")["id"]
+        return nw.from_native(both, series_only=True)
+    import pandas as pd
+
+    if one.dtype != other.dtype:
+        one, other = (_decoded(column) for column in (one, other))
+    return nw.from_native(pd.concat([one, other], ignore_index=True), series_only=True)
+
+
+def _decoded(column: Any) -> Any:
+    """Return a pandas or Arrow column of categories as the values that they stand for."""
+    if hasattr(column, "cat"):
+        return column.astype(column.cat.categories.dtype)
+    value_type = getattr(getattr(column, "type", None), "value_type", None)
+    return column if value_type is None else column.cast(value_type)
+
+
+def apart_from_truths(series: Series) -> tuple[npt.NDArray[np.bool_] | None, Series]:
+    """Return which values of an object column are True or False, and the column without them.
+
+    True and 1 are one value to Python, and would share a code; among answers only one is an answer.
+    """
+    if series.dtype != nw.Object or series.implementation is not PANDAS:
+        return None, series
+    import pandas as pd
+
+    native = series.to_native()
+    if not pd.api.types.infer_dtype(native).startswith(("mixed", "boolean")):
+        return None, series
+    truths = native.map(lambda value: isinstance(value, bool)).to_numpy(dtype=np.bool_)
+    return truths, nw.from_native(native.mask(truths), series_only=True)
+
+
+def take(series: Series, positions: IntArray) -> Series:
+    """Return the values at the positions, null where a position is -1."""
+    native = series.to_native()
+    if series.implementation is POLARS:
+        import polars as pl
+
+        index = pl.Series(positions).replace(-1, None)
+        return nw.from_native(native.gather(index), series_only=True)
+    if series.implementation is ARROW:
+        import pyarrow as pa
+
+        index = pa.array(positions, mask=positions < 0)
+        plain = native.cast(pa.string()) if str(native.type) == _NO_KERNELS else native
+        return nw.from_native(plain.take(index).cast(native.type), series_only=True)
+    import pandas as pd
+
+    # Filling would turn integers into floats, so it is asked for only where there is a gap.
+    gap = bool((positions < 0).any())
+    if isinstance(native.dtype, np.dtype):
+        taken = pd.api.extensions.take(native.to_numpy(), positions, allow_fill=gap)
+    else:
+        taken = native.array.take(positions, allow_fill=gap)
+    # Named, because pandas would infer text from objects.
+    dtype = object if native.dtype == object else None
+    return nw.from_native(pd.Series(taken, name=native.name, dtype=dtype), series_only=True)
+
+
+def categories(like: Series, codes: IntArray, labels: Sequence[str]) -> Series:
+    """Return an ordered categorical of the codes, -1 for null, as a series of the same engine."""
+    native = like.to_native()
+    if like.implementation is POLARS:
+        import polars as pl
+
+        values = pl.Series(like.name, labels, dtype=pl.Enum(labels))
+        return take(nw.from_native(values, series_only=True), codes).alias(like.name)
+    if like.implementation is ARROW:
+        import pyarrow as pa
+
+        index = pa.array(codes, mask=codes < 0).cast(pa.int8())
+        array = pa.DictionaryArray.from_arrays(index, pa.array(labels), ordered=True)
+        return nw.from_native(pa.chunked_array([array]), series_only=True)
+    import pandas as pd
+
+    dtype = pd.CategoricalDtype(list(labels), ordered=True)
+    labelled = pd.Categorical.from_codes(codes, dtype=dtype)
+    made = pd.Series(labelled, index=native.index, name=native.name)
+    return nw.from_native(made, series_only=True)
+
+
+def build_pandas(columns: Mapping[str, npt.NDArray[Any]]) -> Frame:
+    import pandas as pd
+
+    made: dict[str, Any] = {}
+    for name, values in columns.items():
+        if isinstance(values, np.ma.MaskedArray):
+            made[name] = pd.arrays.IntegerArray(values.filled(0), np.ma.getmaskarray(values))
+        elif values.dtype.kind == "M":
+            made[name] = values.astype("datetime64[us]")
+        elif values.dtype.kind in "UO":
+            made[name] = pd.Series(values.tolist(), dtype="str")
+        else:
+            made[name] = values
+    return nw.from_native(pd.DataFrame(made), eager_only=True)
+
+
+def build(keys: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> Frame:
+    kinds = {"i": nw.Int64, "f": nw.Float64, "b": nw.Boolean, "M": nw.Date}
+    data: dict[str, Any] = {}
+    schema: dict[str, Any] = {}
+    exprs = []
+    for name, values in columns.items():
+        column = nw.col(name)
+        schema[name] = kinds.get(values.dtype.kind, nw.String)
+        data[name] = values.tolist() if values.dtype.kind in "UO" else np.ma.getdata(values)
+        if isinstance(values, np.ma.MaskedArray):
+            mask = f"{name} is null"
+            data[mask], schema[mask] = np.ma.getmaskarray(values), nw.Boolean
+            column = nw.when(~nw.col(mask)).then(column).alias(name)
+        elif values.dtype.kind == "f":
+            column = nw.when(~column.is_nan()).then(column).alias(name)
+        exprs.append(column)
+    return nw.from_dict(data, schema, backend=keys.implementation).select(exprs)
+
+
+def nullable_integers(frame: Frame, name: str) -> Any:
+    # Tables from surveys and from logs differ in this alone; stacked, they are all nullable.
+    column = frame.select(name).to_native()
+    return column.astype("Int64") if frame.implementation is PANDAS else column
+
+
+def _nan_to_null(series: Series) -> Series:
+    if series.implementation is not PANDAS:
+        column = nw.col(series.name)
+        # Zero added, because Arrow tells -0.0 from 0.0.
+        zero = nw.lit(0.0, dtype=series.dtype)
+        return series.to_frame().select(nw.when(~column.is_nan()).then(column + zero))[series.name]
+    native = series.to_native()
+    if isinstance(native.dtype, np.dtype):  # there NaN is the null
+        return series
+    plain = native.to_numpy(dtype=np.float64, na_value=np.nan)
+    kept = native.mask(np.isnan(plain)).mask(plain == 0, 0.0)
+    return nw.from_native(kept, series_only=True)
+
+
+def _encode_pandas(series: Series) -> Encoded:
+    import pandas as pd
+
+    native = series.to_native()
+    if series.dtype == nw.Categorical and not isinstance(native.dtype, pd.CategoricalDtype):
+        native = _plain_categories(native)
+    if isinstance(native.dtype, pd.CategoricalDtype):
+        codes = native.cat.codes.to_numpy().astype(np.int64)
+        levels = pd.Series(pd.Categorical(native.cat.categories, dtype=native.dtype))
+        return Encoded(codes, nw.from_native(levels, series_only=True))
+    codes, uniques = pd.factorize(native)
+    levels = pd.Series(uniques, name=native.name)
+    try:
+        order = levels.argsort().to_numpy()
+    except TypeError:  # values of several types have no order of their own: by type, then as text
+        order = levels.map(lambda value: (type(value).__name__, str(value))).argsort().to_numpy()
+    levels = levels.take(order).reset_index(drop=True)
+    return Encoded(_codes.ranked(codes, order), nw.from_native(levels, series_only=True))
+
+
+def _plain_categories(native: Any) -> Any:
+    """Return a pandas column that holds an Arrow dictionary with pandas' own categories."""
+    import pyarrow as pa
+
+    return _clean_dictionary(pa.chunked_array([pa.array(native)])).to_pandas()
+
+
+def _encode_polars(series: Series) -> Encoded:
+    import polars as pl
+
+    native = series.to_native()
+    if isinstance(native.dtype, pl.Enum):
+        codes = native.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        levels = native.dtype.categories.cast(native.dtype)
+        return Encoded(codes, nw.from_native(levels, series_only=True))
+    levels = native.drop_nulls().unique().sort()
+    lookup = pl.DataFrame({"level": levels}).with_row_index("code")
+    rows = pl.DataFrame({"level": native})
+    codes = rows.join(lookup, on="level", how="left", maintain_order="left")["code"]
+    filled = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+    return Encoded(filled, nw.from_native(levels, series_only=True))
+
+
+def _encode_arrow(series: Series) -> Encoded:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    native = series.to_native()
+    kept = native.type
+    if str(kept) == _NO_KERNELS:
+        native = native.cast(pa.string())
+    given = pa.types.is_dictionary(native.type)
+    array = (_clean_dictionary(native) if given else native.dictionary_encode()).combine_chunks()
+    values = array.dictionary
+    codes = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy()
+    if given:
+        index = pa.array(np.arange(len(values))).cast(array.type.index_type)
+        values = pa.DictionaryArray.from_arrays(index, values, ordered=array.type.ordered)
+    else:
+        order = pc.sort_indices(values).to_numpy()
+        values, codes = values.take(pa.array(order)), _codes.ranked(codes, order)
+    levels = pa.chunked_array([values])
+    if str(kept) == _NO_KERNELS:
+        levels = levels.cast(kept)
+    return Encoded(codes, nw.from_native(levels, series_only=True))
+
+
+def _clean_dictionary(native: Any) -> Any:
+    """Return an Arrow dictionary column in which each value stands once, and null is no value."""
+    import pyarrow as pa
+
+    if not any(chunk.dictionary.null_count for chunk in native.chunks):
+        array = native.unify_dictionaries()
+        words = array.chunk(0).dictionary
+        if len(words.unique()) == len(words):
+            return array
+    plain = pa.chunked_array([chunk.dictionary_decode() for chunk in native.chunks])
+    return plain.dictionary_encode()

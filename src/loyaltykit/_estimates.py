@@ -1,0 +1,94 @@
+"""From a metric's counts to its estimate, error and interval, in the unit people report.
+
+A metric and a method name one kernel. Every table is made through `from_counts`, whether the counts
+were tallied a moment ago, came from SQL, or are summed again by pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _intervals
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+NET_METHODS = ("score", "adjusted_wald", "wald")
+SHARE_METHODS = ("wilson",)
+RATE_METHODS = (*SHARE_METHODS, "none")
+MEAN_METHODS = ("t",)
+
+_NET = {
+    "score": _intervals.tango,
+    "adjusted_wald": _intervals.adjusted_wald,
+    "wald": _intervals.wald,
+}
+# Which count is the share's numerator.
+_SHARE_OF = {
+    "csat": "satisfied",
+    "ces": "easy",
+    "retention_rate": "retained",
+    "churn_rate": "churned",
+    "cohort_retention": "retained",
+}
+_NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
+
+
+class Estimate(NamedTuple):
+    """One value per row each; NaN where there is nothing to say."""
+
+    estimate: FloatArray
+    std_error: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+
+
+def from_counts(
+    metric: str,
+    counts: Mapping[str, npt.NDArray[Any]],
+    n: IntArray,
+    *,
+    method: str,
+    confidence_level: float,
+) -> Estimate:
+    """Return the estimates of a metric from its counts; rows with n = 0 are NaN."""
+    if method in MEAN_METHODS:
+        sums = counts["answer_sum"], counts["answer_sumsq"]
+        return Estimate(*_intervals.mean_t(*sums, n, confidence_level))
+    if method in NET_METHODS:
+        above, below = (counts[name] for name in _NET_OF[metric])
+        return _net(above, below, n, method, confidence_level)
+    return _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
+
+
+def unit(metric: str, method: str) -> str:
+    """Return the unit of a metric's estimate."""
+    if method in MEAN_METHODS:
+        return "scale_points"
+    return "points" if method in NET_METHODS else "percent"
+
+
+def _net(above: IntArray, below: IntArray, n: IntArray, method: str, level: float) -> Estimate:
+    low, high = _NET[method](above, below, n, level)
+    error = _intervals.nps_std_error(above, below, n)
+    return Estimate(_percent(above - below, n), 100 * error, 100 * low, 100 * high)
+
+
+def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estimate:
+    estimate = _percent(successes, n)
+    if method == "none":
+        nothing = np.full(len(n), np.nan)
+        return Estimate(estimate, nothing, nothing, nothing)
+    low, high = _intervals.wilson(successes, n, level)
+    error = _intervals.proportion_std_error(successes, n)
+    return Estimate(estimate, 100 * error, 100 * low, 100 * high)
+
+
+def _percent(part: IntArray, whole: IntArray) -> FloatArray:
+    shares = np.full(len(whole), np.nan)
+    np.divide(100.0 * part, whole, out=shares, where=whole > 0)
+    return shares

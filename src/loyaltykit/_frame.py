@@ -1,0 +1,358 @@
+"""The only door to DataFrame engines: read columns as arrays, code groups, write tables.
+
+Columns come in through narwhals; what it has no word for (categories, dictionaries, masks) is
+asked of the engine itself, in the functions at the end of this file. Everything beyond this door
+is NumPy. NaN becomes null here, once: a null is code -1, NaN or NaT from here on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _codes, _engines
+
+# The door hands these on, so that nobody behind it needs to know the engines.
+from loyaltykit._engines import ARROW, PANDAS, POLARS
+from loyaltykit._engines import categories as categories
+from loyaltykit._engines import encode as encode
+from loyaltykit._engines import python_values as python_values
+from loyaltykit._engines import stacked as stacked
+from loyaltykit._engines import take as take
+from loyaltykit._engines import zone_of as zone_of
+from loyaltykit.errors import DataError, LoyaltyKitError, ParameterError
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+TimeArray = npt.NDArray[np.datetime64]
+Frame = nw.DataFrame[Any]
+Series = nw.Series[Any]
+
+VALUES = "score"
+ENGINES = "pandas, Polars (eager) or PyArrow"
+
+
+class Groups(NamedTuple):
+    """Rows as codes into a small frame of key combinations, which is in report order."""
+
+    codes: IntArray
+    keys: Frame
+    size: int
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def open_frame(data: object, name: str = "data") -> Frame:
+    """Return the frame behind the door, or say which kinds have a key."""
+    try:
+        frame: Frame = nw.from_native(data, eager_only=True)
+    except TypeError:
+        hint = " Collect a lazy frame first." if hasattr(data, "collect") else ""
+        msg = f"{name} must be a DataFrame of {ENGINES}, not {type(data).__name__}.{hint}"
+        raise TypeError(msg) from None
+    except (ValueError, nw.exceptions.NarwhalsError) as error:
+        # pandas allows two columns of one name; which of them was meant is not ours to guess.
+        msg = f"{name} cannot be read: {error}"
+        raise LoyaltyKitError(msg) from error
+    if frame.implementation not in (PANDAS, POLARS, ARROW):
+        msg = f"{name} must be a DataFrame of {ENGINES}, not {frame.implementation}."
+        raise TypeError(msg)
+    return frame
+
+
+def open_values(values: object, name: str = "data") -> Series:
+    """Return one 1-D array, list or Series as a series."""
+    if isinstance(values, (list, tuple, np.ndarray)):
+        import pandas as pd
+
+        dimensions = values.ndim if isinstance(values, np.ndarray) else 1 + _nested(values)
+        if dimensions != 1:
+            msg = f"{name} must have one dimension, not {dimensions}."
+            raise DataError(msg)
+        # Lists of numbers and None become floats with NaN, as analysts meet them in a column.
+        values = pd.Series(values if len(values) else np.empty(0), name=VALUES)
+    try:
+        series: Series = nw.from_native(values, series_only=True)
+    except TypeError:
+        msg = f"{name} must be a DataFrame, a Series or a 1-D array, not {type(values).__name__}."
+        raise TypeError(msg) from None
+    return series
+
+
+def _nested(values: Sequence[object]) -> bool:
+    return any(isinstance(value, (list, tuple, np.ndarray)) for value in values)
+
+
+def open_data(data: object, column: str | None, parameter: str) -> tuple[Frame, str]:
+    """Return a frame and its value column; one array alone becomes a frame of one column."""
+    if column is not None:
+        return open_frame(data), _checks.check_name(parameter, column)
+    try:
+        open_frame(data)
+    except TypeError:
+        return open_values(data).alias(VALUES).to_frame(), VALUES
+    msg = f"{parameter} is left out, but data is a DataFrame: name the column with the answers."
+    raise ParameterError(msg)
+
+
+def group(frame: Frame, names: Sequence[str]) -> Groups:
+    """Return the rows' key combinations: only those present, in order, nulls last."""
+    codes, keys, size = np.zeros(len(frame), dtype=np.int64), frame.select([]), 1
+    for name in names:
+        levels = encode(frame[name])
+        own, width = _null_last(levels.codes, len(levels.levels))
+        # Renumbered key by key, so that the product of many keys cannot outgrow 64 bits.
+        codes, present = _codes.renumber(codes * width + own if keys.columns else own, size * width)
+        before, level = present // width, present % width
+        taken = take(levels.levels, np.where(level < len(levels.levels), level, -1))
+        own_key = taken.alias(name).to_frame()
+        earlier = [rows(keys, before)] if keys.columns else []
+        keys = nw.concat([*earlier, own_key], how="horizontal")
+        size = len(present)
+    return Groups(codes, keys, size)
+
+
+def _null_last(codes: IntArray, width: int) -> tuple[IntArray, int]:
+    """Give nulls, where there are any, the code after the last level."""
+    if not len(codes) or codes.min() >= 0:
+        return codes, width
+    return np.where(codes < 0, width, codes), width + 1
+
+
+def numbers(series: Series) -> tuple[npt.NDArray[Any], IntArray | None]:
+    """Return a column's numbers by row, or its distinct values and their codes.
+
+    Numeric columns come as an integer or float array with NaN for null. Text, categories and
+    objects come as an object array of distinct values with one code a row, -1 for null.
+    """
+    if series.dtype.is_integer() or series.dtype.is_float():
+        return _engines.numeric(series), None
+    if series.dtype == nw.Boolean or series.dtype.is_temporal():
+        msg = f"{series.name!r} holds {series.dtype}, not numbers."
+        raise DataError(msg)
+    truths, rest = _engines.apart_from_truths(series)
+    codes, levels = encode(rest)
+    listed = levels.to_list()
+    if truths is not None:
+        codes, listed = np.where(truths, len(listed), codes), [*listed, True]
+    values = np.empty(len(listed), dtype=object)
+    values[:] = listed
+    return values, codes
+
+
+def parse_numbers(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Return distinct values as stripped text, and as numbers with NaN for what is none."""
+    import pandas as pd
+
+    texts = pd.Series(values, dtype=object).map(str).str.strip()
+    # True is a number to Python, but nobody answers a question with it.
+    parsed = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
+    return texts.to_numpy(dtype=object), parsed
+
+
+class Times(NamedTuple):
+    """Wall-clock times (NaT where there is none), their zone, and which rows are unusable."""
+
+    values: TimeArray
+    zone: str | None
+    lost: npt.NDArray[np.bool_] | None
+
+
+def read_times(
+    series: Series,
+    tz: str | None,
+    errors: str | None,
+    *,
+    nullable: bool = False,
+    remedy: str = "bring them to one first",
+) -> Times:
+    """Return the times of a column; refuse unusable ones unless ``errors`` is "coerce".
+
+    Naive times stay as they are; aware ones are read in their own zone, or in ``tz``. With
+    ``errors=None`` the caller has no way to coerce, and the message offers none. With ``nullable``
+    a null is NaT, and only what is no date is refused. The remedy is what to do about text of
+    several zones.
+    """
+    times, zone, bad = _datetimes(series, tz, remedy)
+    lost = bad if nullable else np.isnat(times)
+    if not lost.any():
+        return Times(times, zone, None)
+    if errors != "coerce":
+        if bad.any():
+            found = np.flatnonzero(bad)
+            shown = sample(series, found)
+            _checks.bad_times(series.name, len(found), shown, coercible=errors is not None)
+        _checks.null_values(series.name, int(lost.sum()), "date", coercible=errors is not None)
+    return Times(times, zone, lost)
+
+
+def _datetimes(
+    series: Series, tz: str | None, remedy: str
+) -> tuple[TimeArray, str | None, npt.NDArray[np.bool_]]:
+    """Return wall-clock times, their zone, and which rows held something that is no time."""
+    dtype, fine = series.dtype, np.zeros(len(series), dtype=np.bool_)
+    zone = zone_of(series)
+    if dtype in (nw.Date, nw.Datetime) or zone is not None:
+        if zone is None and tz is not None:
+            _checks.naive_times(tz, series.name)
+        return _engines.wall_clock(series, zone, tz), tz or zone, fine
+    if series.null_count() == len(series):  # also NaN alone, and a column without a type
+        return np.full(len(series), "NaT", dtype="datetime64[us]"), tz, fine
+    if dtype.is_numeric() or dtype == nw.Boolean or dtype.is_temporal():
+        msg = (
+            f"{series.name!r} holds {dtype}, not dates. Convert it first: a number alone does not "
+            "say its unit or its epoch."
+        )
+        raise DataError(msg)
+    encoded = encode(series)
+    parsed, zone = _engines.parse_times(encoded.levels.to_list(), tz, series.name, remedy)
+    filled = np.append(parsed, np.datetime64("NaT", "us"))[encoded.codes]
+    return filled, zone, np.isnat(filled) & (encoded.codes >= 0)
+
+
+def positions(
+    ids: Series, lookup: Series, frames: tuple[str, str] = ("data", "segments")
+) -> IntArray:
+    """Return where each id stands in the lookup, -1 where it does not; the lookup is distinct.
+
+    The frames that the two come from are named in the error for keys that cannot match.
+    """
+    left, right = _engines.index(ids), _engines.index(lookup)
+    kinds = [_engines.kind(series, index) for series, index in ((ids, left), (lookup, right))]
+    if kinds[0] != kinds[1] and len(left) and len(right):
+        _checks.different_key_types(lookup.name, frames, kinds)
+    found: IntArray = right.get_indexer(left).astype(np.int64)
+    return found
+
+
+def flags(series: Series) -> npt.NDArray[np.bool_]:
+    """Return a column of true and false; 0 and 1 serve as well."""
+    encoded = encode(series)
+    levels = encoded.levels.to_list()
+    # True == 1 and False == 0, so one test serves both spellings; a null has code -1.
+    clear = np.array([level in (0, 1) for level in levels] + [False], dtype=np.bool_)
+    unclear = ~clear[encoded.codes]
+    if unclear.any():
+        found = np.flatnonzero(unclear)
+        msg = (
+            f"{series.name!r}: {_checks.rows(len(found))} neither true nor false: "
+            f"{_checks.listed(sample(series, found))}."
+        )
+        raise DataError(msg)
+    truth = np.array([bool(level) for level in levels] + [False], dtype=np.bool_)
+    return truth[encoded.codes]
+
+
+def same_engine(frame: Frame, other: Frame, name: str = "segments") -> None:
+    """Refuse a lookup frame of another engine."""
+    if frame.implementation is not other.implementation:
+        msg = (
+            f"{name} is a {other.implementation} frame and data a {frame.implementation} one: "
+            "pass both of one kind."
+        )
+        raise TypeError(msg)
+
+
+def sample(series: Series, rows: IntArray, most: int = 6) -> list[Any]:
+    """Return the first few values at the given rows, for a message."""
+    return take(series, rows[:most]).to_list()
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+Values = npt.NDArray[Any] | str | float
+
+
+def table(keys: Frame, columns: Mapping[str, Values], length: int) -> Any:
+    """Return a native frame: the keys, then the columns, of the keys' engine.
+
+    Integers may be masked arrays (the mask is null); NaN and NaT are null; a scalar fills.
+    """
+    filled = {
+        name: value if isinstance(value, np.ndarray) else np.full(length, value)
+        for name, value in columns.items()
+    }
+    values = (
+        _engines.build_pandas(filled)
+        if keys.implementation is PANDAS
+        else _engines.build(keys, filled)
+    )
+    if not keys.columns:
+        return values.to_native()
+    return nw.concat([keys, values], how="horizontal").to_native()
+
+
+def rows(frame: Frame, positions: IntArray) -> Frame:
+    """Return the rows at the positions, which may repeat; a frame without columns stays."""
+    if not frame.columns:
+        return frame
+    columns = [take(frame[name], positions).alias(name).to_frame() for name in frame.columns]
+    return nw.concat(columns, how="horizontal")
+
+
+def all_null(frame: Frame, row: int) -> bool:
+    """Return whether a row holds nothing but nulls."""
+    return all(frame[name][row : row + 1].is_null().all() for name in frame.columns)
+
+
+def pivot(frame: Frame, index: Sequence[str], on: str, values: str) -> Any:
+    """Return a native frame with a column per level of ``on``; both in order of appearance."""
+    row, first = _by_appearance(group(frame, index))
+    column, heads = _by_appearance(group(frame, [on]))
+    cells = np.full((len(first), len(heads)), -1, dtype=np.int64)
+    cells[row, column] = np.arange(len(frame))
+    made = [rows(frame.select(list(index)), first)]
+    for i, name in enumerate(frame[on][heads].to_list()):
+        made.append(take(frame[values], cells[:, i]).alias(str(name)).to_frame())
+    return nw.concat(made, how="horizontal").to_native()
+
+
+def chosen(first: Frame, frame: Frame, names: Sequence[str]) -> Frame:
+    """Return ``first`` and, beside it, the named columns of ``frame``; null where it has none."""
+    kinds = {"coverage": nw.String, "period": nw.Date, "as_of": nw.Date}
+    made = [first]
+    for name in names:
+        if name not in frame.columns:
+            kind = "datetime64[D]" if kinds[name] is nw.Date else object
+            nothing = np.full(len(frame), None, dtype=kind)
+            made.append(open_frame(table(first.select([]), {name: nothing}, len(frame))))
+        elif frame[name].dtype.is_integer():
+            made.append(open_frame(_engines.nullable_integers(frame, name)))
+        else:
+            made.append(frame.select(name))
+    return nw.concat(made, how="horizontal")
+
+
+def stack(frames: Sequence[Frame]) -> Frame:
+    """Return frames of the same columns under one another."""
+    stacked = nw.concat(list(frames), how="vertical")
+    if stacked.implementation is not PANDAS:
+        return stacked
+    return nw.from_native(stacked.to_native().reset_index(drop=True), eager_only=True)
+
+
+def _by_appearance(groups: Groups) -> tuple[IntArray, IntArray]:
+    """Return each row's group, numbered by appearance, and the first row of each."""
+    first = _codes.first_rows(groups.codes, groups.size)
+    order = np.argsort(first)
+    return _codes.ranked(groups.codes, order), first[order]
+
+
+def pandas_keys(columns: Mapping[str, Any] | None = None) -> Frame:
+    """Return a pandas frame of keys, for the functions that take no frame."""
+    import pandas as pd
+
+    # An index of their own would line the columns up with something else.
+    made = {name: pd.Series(values).array for name, values in (columns or {}).items()}
+    return nw.from_native(pd.DataFrame(made), eager_only=True)
+
+
+# ---- group codes --------------------------------------------------------------------------------
+
+# A table of this many counters is cheaper to fill than a sort of the rows is to make.
+_MOST_DIRECT = 1 << 24

@@ -1,0 +1,163 @@
+"""The result tables: their columns, their definition strings, and how they are put together.
+
+Column names are API. Each public table has one tuple here, and a test that compares it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _estimates, _frame
+
+IntArray = npt.NDArray[np.int64]
+TimeArray = npt.NDArray[np.datetime64]
+
+# The labels of the three splits that the field uses everywhere, in their order.
+SECTORS = ("B2B", "B2C", "B2G", "NPO")
+RELATIONSHIPS = ("internal", "external")
+TIERS = ("prospect", "new", "repeat", "loyal")
+
+# The counts that each metric's estimate is made from: what pool sums.
+COUNTS = {
+    "nps": ("promoters", "passives", "detractors"),
+    "csat": ("satisfied",),
+    "ces": ("easy", "neutral", "hard", "answer_sum", "answer_sumsq"),
+    "retention_rate": ("retained", "churned"),
+    "churn_rate": ("retained", "churned"),
+    "cohort_retention": ("retained",),
+}
+ESTIMATES = ("estimate", "std_error", "ci_low", "ci_high")
+WORDS = ("confidence_level", "method", "unit", "definition")
+
+
+def _metric_columns(metric: str) -> tuple[str, ...]:
+    return ("metric", "n", "n_missing", *COUNTS[metric], *ESTIMATES, *WORDS)
+
+
+# What follows the key columns. Survey tables made with time= have period and coverage before them.
+PERIOD = ("period", "coverage")
+NPS = _metric_columns("nps")
+CSAT = _metric_columns("csat")
+CES = _metric_columns("ces")
+TALLY = ("answer", "n")
+RETENTION_RATE = (*PERIOD, *_metric_columns("retention_rate"), "as_of")
+CHURN_RATE = (*PERIOD, *_metric_columns("churn_rate"), "as_of")
+COHORT_RETENTION = (
+    *("cohort", "cohort_age", "coverage"),
+    *_metric_columns("cohort_retention"),
+    "as_of",
+)
+CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
+SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
+
+_BUCKETS = ("promoters", "passives", "detractors", "satisfied", "easy", "neutral", "hard")
+# Columns of the tables that the design promises: a key of that name could never be told from them.
+_PROMISED = (
+    *(f"w_{name}" for name in _BUCKETS),
+    *(f"w2_{name}" for name in _BUCKETS),
+    *("cluster", "weight", "weight_sq", "n_effective", "df", "joined_and_left"),
+    *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
+    *("p_value", "p_adjusted", "adjust", "part"),
+    *("duration", "at_risk", "events", "censored", "entered"),
+)
+RESERVED = frozenset(
+    (
+        *NPS,
+        *CSAT,
+        *CES,
+        *TALLY,
+        *RETENTION_RATE,
+        *COHORT_RETENTION,
+        *CUSTOMER_FLOW,
+        *SCORECARD,
+        *_PROMISED,
+    )
+)
+
+
+# ---- definition strings -------------------------------------------------------------------------
+
+
+def nps_definition(scale: tuple[int, int], promoter_min: int, detractor_max: int) -> str:
+    """Return for example ``scale=0..10;promoter>=9;detractor<=6``."""
+    return f"{_scale(scale)};promoter>={promoter_min};detractor<={detractor_max}"
+
+
+def csat_definition(scale: tuple[int, int], satisfied_min: int) -> str:
+    """Return for example ``scale=1..5;satisfied>=4``."""
+    return f"{_scale(scale)};satisfied>={satisfied_min}"
+
+
+def ces_definition(
+    scale: tuple[int, int], direction: str, statistic: str, easy: int, hard: int
+) -> str:
+    """Return for example ``scale=1..7;direction=ease;statistic=mean;easy>=5;hard<=3``."""
+    signs = (">=", "<=") if direction == "ease" else ("<=", ">=")
+    ends = f"easy{signs[0]}{easy};hard{signs[1]}{hard}"
+    return f"{_scale(scale)};direction={direction};statistic={statistic};{ends}"
+
+
+def rate_definition(metric: str, freq: str) -> str:
+    """Return the definition of a rate from a log."""
+    words = f"basis=log;freq={freq};grace=0"
+    return f"{words};denominator=start" if metric == "churn_rate" else words
+
+
+def cohort_definition(freq: str) -> str:
+    """Return the definition of a cohort table from a log."""
+    return f"basis=log;freq={freq};window=calendar;rule=on"
+
+
+def _scale(scale: tuple[int, int]) -> str:
+    return f"scale={scale[0]}..{scale[1]}"
+
+
+# ---- assembly -----------------------------------------------------------------------------------
+
+
+def metric_table(
+    keys: _frame.Frame,
+    metric: str,
+    counts: Mapping[str, npt.NDArray[Any]],
+    n: npt.NDArray[Any],
+    n_missing: npt.NDArray[Any],
+    *,
+    before: Mapping[str, npt.NDArray[Any]] | None = None,
+    after: Mapping[str, Any] | None = None,
+    method: str,
+    confidence_level: float,
+    definition: str,
+) -> Any:
+    """Return a metric's table as a native frame of the keys' engine.
+
+    ``before`` holds period, cohort and coverage columns, ``after`` holds as_of. Masked counts are
+    null, and so is everything estimated from them.
+    """
+    plain = {name: np.ma.filled(values, 0) for name, values in counts.items()}
+    estimate = _estimates.from_counts(
+        metric, plain, np.ma.filled(n, 0), method=method, confidence_level=confidence_level
+    )
+    columns = {
+        **(before or {}),
+        "metric": metric,
+        "n": n,
+        "n_missing": n_missing,
+        **{name: counts[name] for name in COUNTS[metric]},
+        **estimate._asdict(),
+        "confidence_level": confidence_level,
+        "method": method,
+        "unit": _estimates.unit(metric, method),
+        "definition": definition,
+        **(after or {}),
+    }
+    return _frame.table(keys, columns, len(n))
+
+
+def coverage(observed: npt.NDArray[np.bool_], partial: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Return the word for each cell; what is neither observed nor partial is unobserved."""
+    words = np.where(partial, "partial", "unobserved")
+    return np.where(observed, "observed", words)

@@ -1,0 +1,34 @@
+"""Every exception and warning that loyaltykit raises on purpose."""
+
+__all__ = [
+    "ColumnNotFoundError",
+    "DataError",
+    "DroppedRowsWarning",
+    "LoyaltyKitError",
+    "ParameterError",
+    "ScaleWarning",
+]
+
+
+class LoyaltyKitError(ValueError):
+    """Base of all errors: catch this one to catch them all."""
+
+
+class ColumnNotFoundError(LoyaltyKitError):
+    """A column named in the call is not in the frame."""
+
+
+class ParameterError(LoyaltyKitError):
+    """A parameter has a value that is not allowed, or that another one rules out."""
+
+
+class DataError(LoyaltyKitError):
+    """The data hold something that cannot become a true number."""
+
+
+class ScaleWarning(UserWarning):
+    """The answers look as if they were given on a shorter scale than the one named."""
+
+
+class DroppedRowsWarning(UserWarning):
+    """Rows were left out because ``errors="coerce"`` asked for it."""

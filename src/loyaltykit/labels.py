@@ -1,0 +1,211 @@
+"""Labels: spellings of sector, relationship and tier brought to one, and NPS groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from loyaltykit import _checks, _frame, _tally
+from loyaltykit.errors import DataError
+
+# Spellings that customer registers hold, English and Indonesian, in the form `_simplified` gives.
+_SECTOR_SPELLINGS = {
+    "B2B": "b2b, business to business, business, businesses, company, companies, corporate, "
+    "corporation, enterprise, bisnis, perusahaan, korporat, korporasi, badan usaha, swasta",
+    "B2C": "b2c, business to consumer, business to customer, consumer, consumers, individual, "
+    "individuals, personal, household, households, konsumen, perorangan, perseorangan, individu, "
+    "pribadi, rumah tangga",
+    "B2G": "b2g, business to government, government, govt, gov, public sector, ministry, "
+    "municipality, pemerintah, pemerintahan, instansi, instansi pemerintah, lembaga pemerintah, "
+    "kementerian, dinas, pemda, pemkab, pemkot, pemprov",
+    "NPO": "npo, ngo, nonprofit, non profit, not for profit, nonprofit organization, "
+    "nonprofit organisation, non profit organization, non profit organisation, charity, "
+    "foundation, nirlaba, organisasi nirlaba, lembaga nirlaba, yayasan, lsm, "
+    "lembaga swadaya masyarakat, ormas",
+}
+_RELATIONSHIP_SPELLINGS = {
+    "internal": "internal, in house, employee, employees, staff, karyawan, pegawai, dalam",
+    "external": "external, outside, customer, customers, client, clients, eksternal, pelanggan, "
+    "klien, luar",
+}
+_TIER_SPELLINGS = {
+    "prospect": "prospect, prospects, prospective, potential, lead, leads, prospek, potensial, "
+    "calon, calon pelanggan, calon klien, pelanggan potensial",
+    "new": "new, new customer, first time, first time buyer, baru, pelanggan baru, klien baru",
+    "repeat": "repeat, repeating, returning, recurring, repeat customer, returning customer, "
+    "berulang, pelanggan berulang, langganan",
+    "loyal": "loyal, loyal customer, setia, pelanggan setia, pelanggan loyal, klien setia",
+}
+
+
+def normalize_sector(values: Any, *, unknown: str = "raise") -> Any:
+    """Map the spellings of a sector to B2B, B2C, B2G or NPO.
+
+    Parameters
+    ----------
+    values : Series or 1-D array
+        Labels in English or Indonesian. Case, blanks and punctuation do not matter; null stays
+        null.
+    unknown : {"raise", "null", "other"}, optional
+        What becomes of a label that is none of the known spellings.
+
+    Returns
+    -------
+    Series
+        An ordered categorical B2B < B2C < B2G < NPO (and "other" last, where asked for), of the
+        engine of `values`.
+
+    Raises
+    ------
+    DataError
+        If a label is unknown and ``unknown="raise"``.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> lk.normalize_sector(["b2b", "Pemerintah", "non-profit", "perorangan"]).tolist()
+    ['B2B', 'B2G', 'NPO', 'B2C']
+    """
+    return _normalized(values, _SECTOR_SPELLINGS, unknown)
+
+
+def normalize_relationship(values: Any, *, unknown: str = "raise") -> Any:
+    """Map the spellings of a relationship to internal or external.
+
+    Parameters
+    ----------
+    values : Series or 1-D array
+        Labels in English or Indonesian. Case, blanks and punctuation do not matter; null stays
+        null.
+    unknown : {"raise", "null", "other"}, optional
+        What becomes of a label that is none of the known spellings.
+
+    Returns
+    -------
+    Series
+        An ordered categorical internal < external (and "other" last, where asked for), of the
+        engine of `values`.
+
+    Raises
+    ------
+    DataError
+        If a label is unknown and ``unknown="raise"``.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> lk.normalize_relationship(["Karyawan", "pelanggan"]).tolist()
+    ['internal', 'external']
+    """
+    return _normalized(values, _RELATIONSHIP_SPELLINGS, unknown)
+
+
+def normalize_loyalty_tier(values: Any, *, unknown: str = "raise") -> Any:
+    """Map the spellings of a loyalty tier to prospect, new, repeat or loyal.
+
+    Parameters
+    ----------
+    values : Series or 1-D array
+        Labels in English or Indonesian. Case, blanks and punctuation do not matter; null stays
+        null.
+    unknown : {"raise", "null", "other"}, optional
+        What becomes of a label that is none of the known spellings.
+
+    Returns
+    -------
+    Series
+        An ordered categorical prospect < new < repeat < loyal (and "other" last, where asked for),
+        of the engine of `values`.
+
+    Raises
+    ------
+    DataError
+        If a label is unknown and ``unknown="raise"``.
+
+    See Also
+    --------
+    loyalty_tier : The tier that a log of purchases shows.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> lk.normalize_loyalty_tier(["Potensial", "baru", "Repeat ", "setia"]).tolist()
+    ['prospect', 'new', 'repeat', 'loyal']
+    """
+    return _normalized(values, _TIER_SPELLINGS, unknown)
+
+
+def nps_group(scores: Any, *, promoter_min: int = 9, detractor_max: int = 6) -> Any:
+    """Label each answer detractor, passive or promoter.
+
+    Parameters
+    ----------
+    scores : Series or 1-D array
+        Answers on the scale 0 to 10; null and NaN stay null.
+    promoter_min, detractor_max : int, optional
+        The lowest answer of a promoter and the highest of a detractor.
+
+    Returns
+    -------
+    Series
+        An ordered categorical, detractor < passive < promoter, of the engine of `scores` (pandas
+        for arrays and lists).
+
+    Raises
+    ------
+    DataError
+        If an answer is off the scale 0 to 10, fractional or not a number.
+    ParameterError
+        If the cut-offs overlap or leave the scale.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> lk.nps_group([10, 8, 3]).tolist()
+    ['promoter', 'passive', 'detractor']
+    """
+    points = (0, 10)
+    promoter, detractor = _checks.check_nps_cutoffs(points, promoter_min, detractor_max)
+    series = _frame.open_values(scores, "scores")
+    slots = _tally.slots(series, _tally.make_scale(points, ()), "Correct them, or make them null.")
+    # One code per slot: eleven answers, then missing, which is null.
+    answers = np.arange(11)
+    codes = np.append((answers > detractor).astype(np.int64) + (answers >= promoter), -1)
+    labels = ("detractor", "passive", "promoter")
+    return _frame.categories(series, codes[slots], labels).to_native()
+
+
+def _normalized(values: Any, spellings: Mapping[str, str], unknown: str) -> Any:
+    _checks.check_choice("unknown", unknown, ("raise", "null", "other"))
+    series = _frame.open_values(values, "values")
+    encoded = _frame.encode(series)
+    labels = [*spellings, "other"] if unknown == "other" else list(spellings)
+    lookup = {
+        text: code for code, label in enumerate(spellings) for text in spellings[label].split(", ")
+    }
+    if unknown == "other":
+        lookup["other"] = len(spellings)
+    # A loop over the distinct labels, which are few.
+    found = [lookup.get(_simplified(label)) for label in encoded.levels.to_list()]
+    strange = np.array([code is None for code in found], dtype=np.bool_)
+    used = np.zeros(len(found) + 1, dtype=np.bool_)
+    used[encoded.codes] = True
+    if unknown == "raise" and (strange & used[:-1]).any():
+        rows = int((strange & used[:-1])[encoded.codes[encoded.codes >= 0]].sum())
+        names = _frame.sample(encoded.levels, np.flatnonzero(strange & used[:-1]))
+        msg = (
+            f"{_checks.rows(rows)} with labels that are none of {_checks.listed(spellings)}: "
+            f'{_checks.listed(names)}. Correct them, or pass unknown="null" or unknown="other".'
+        )
+        raise DataError(msg)
+    rest = len(spellings) if unknown == "other" else -1
+    codes = np.array([*(rest if code is None else code for code in found), -1], dtype=np.int64)
+    return _frame.categories(series, codes[encoded.codes], labels).to_native()
+
+
+def _simplified(label: object) -> str:
+    """Return a label in lower case, with one blank between words and nothing else."""
+    words = "".join(c if c.isalnum() else " " for c in str(label).casefold())
+    return " ".join(words.split())

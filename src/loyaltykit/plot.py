@@ -1,0 +1,353 @@
+"""Pictures of result tables. Each draws on one matplotlib Axes, and returns it.
+
+matplotlib is imported when a picture is drawn: a service that only counts never loads it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _frame, _results
+from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+# Orange and blue are told apart with every kind of colour vision; dark, middle and light also in
+# grey print. Each with the colour of the text on it, of a contrast above 4.5.
+SHARES = {
+    "detractors": ("#E08A00", "black"),
+    "passives": ("#DEDEDE", "black"),
+    "promoters": ("#00578F", "white"),
+}
+DOT = "#00578F"
+GUIDE = "#D0D0D0"
+
+# Compare and survival tables lack one of these: their interval is not that of an estimate.
+_NEEDED = ("metric", "n", "n_missing", *_results.ESTIMATES, *_results.WORDS)
+# What one axis can show only one of. Definitions are among them, as everywhere.
+_CONSTANT = ("metric", "unit", "definition", "confidence_level")
+_VALUES = {"points": "{:+.0f}", "percent": "{:.1f}%", "scale_points": "{:.2f}"}
+# No axis goes beyond what a unit can be, unless the data do.
+_BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
+
+_LABEL_WIDTH = 34  # characters
+_SHARES_END, _SCORES_START = 0.60, 0.67  # of the width of the Axes
+
+
+class _Rows(NamedTuple):
+    """What is drawn: one entry a row of the table, NaN for null."""
+
+    labels: list[str]
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    partial: npt.NDArray[np.bool_]
+    name: str
+    unit: str
+    axis: str
+
+
+# ---- public -------------------------------------------------------------------------------------
+
+
+def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw NPS by group: the shares as stacked bars, and beside them the score with its interval.
+
+    The rows stand in the order of the table, from top to bottom, each with its base size. A group
+    without an answer keeps its row and says so.
+
+    Parameters
+    ----------
+    result : DataFrame
+        A table of `nps`, of any supported engine.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
+        labels. By default a new figure, as high as the rows need.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the bars. The panel with the scores lies within it: ``ax.child_axes[0]``.
+
+    Raises
+    ------
+    ParameterError
+        If `result` is no table of `nps`, or mixes definitions or confidence levels.
+
+    Notes
+    -----
+    The shares are in percent of the valid answers and add up to 100. Segments too narrow for their
+    label have none. The score is in points, from -100 to 100: the share of promoters less that of
+    detractors.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> table = lk.nps_from_counts(promoters=[120, 40], detractors=[30, 50], n=[200, 130])
+    >>> ax = lk.plot.nps_bars(table)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['0 (n = 200)', '1 (n = 130)']
+    """
+    frame = _frame.open_frame(result, "result")
+    _checks.check_result(frame.columns, (*_NEEDED, *SHARES), "nps")
+    table = _read(frame)
+    ax = _prepared(ax, table, width=8.5)
+    _stack(ax, {name: _floats(frame, name) for name in SHARES})
+    scores = ax.inset_axes((_SCORES_START, 0.0, 1 - _SCORES_START, 1.0), sharey=ax)
+    scores.tick_params(axis="y", labelleft=False)
+    _dots(scores, table)
+    scores.set_xlabel(table.axis.replace(" (", "\n("))  # in two lines it fits below the panel
+    ax.set_title("Net Promoter Score")
+    return ax
+
+
+def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw the estimates of any metric as dots, each with its interval as a line.
+
+    The rows stand in the order of the table, from top to bottom, each with its base size. A row
+    without an estimate keeps its place, and its label says why. A hollow dot is a period that is
+    still running.
+
+    Parameters
+    ----------
+    result : DataFrame
+        A table of one metric function, of any supported engine.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
+        labels. By default a new figure, as high as the rows need.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the dots.
+
+    Raises
+    ------
+    ParameterError
+        If `result` is no metric table, or mixes metrics, units, definitions or confidence levels.
+
+    Notes
+    -----
+    The axis follows the data: dots need no zero to start from. Points are the exception, as their
+    zero means something: it is always shown. Periods that all begin with a month are written as
+    months.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> table = lk.csat_from_counts(satisfied=[160, 60], n=[200, 80], labels=["B2B", "B2C"])
+    >>> ax = lk.plot.estimates(table)
+    >>> ax.get_xlabel()
+    'CSAT, percent (95% interval)'
+    """
+    frame = _frame.open_frame(result, "result")
+    _checks.check_result(frame.columns, _NEEDED, "a metric function")
+    table = _read(frame)
+    ax = _prepared(ax, table, width=7.0)
+    _dots(ax, table)
+    ax.set_title(table.name)
+    return ax
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def _read(frame: _frame.Frame) -> _Rows:
+    words = {name: _constant(frame, name) for name in _CONSTANT}
+    metric, unit = words["metric"] or "", words["unit"] or ""
+    n, estimate, low, high = (
+        _floats(frame, name) for name in ("n", "estimate", "ci_low", "ci_high")
+    )
+    coverage = ["observed"] * len(frame)
+    if "coverage" in frame.columns:
+        coverage = [word or "observed" for word in _frame.python_values(frame["coverage"])]
+    nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
+    names = _names(frame, words["definition"] or "")
+    notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
+    # The short metrics are abbreviations.
+    name = metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
+    interval = "" if np.isnan(low).all() else f" ({100 * words['confidence_level']:g}% interval)"
+    return _Rows(
+        labels=[_label(*row) for row in zip(names, notes, strict=True)],
+        estimate=estimate,
+        low=low,
+        high=high,
+        partial=np.array([word == "partial" for word in coverage], dtype=np.bool_),
+        name=name,
+        unit=unit,
+        axis=f"{name}, {unit.replace('_', ' ')}{interval}" if metric else "",
+    )
+
+
+def _floats(frame: _frame.Frame, name: str) -> FloatArray:
+    # None becomes NaN, also in a column of nothing else, whatever its type.
+    return np.array(_frame.python_values(frame[name]), dtype=np.float64)
+
+
+def _constant(frame: _frame.Frame, name: str) -> Any:
+    values = sorted(set(_frame.python_values(frame[name])), key=str)
+    if len(values) > 1:
+        msg = f"result mixes {name}: {_checks.listed(values)}. Draw each alone."
+        raise ParameterError(msg)
+    return values[0] if values else None
+
+
+def _names(frame: _frame.Frame, definition: str) -> list[str]:
+    """Return the keys of each row as one text."""
+    head = frame.columns[: frame.columns.index("metric")]
+    keys = [_texts(frame, name, definition) for name in head if name != "coverage"]
+    if not keys:
+        return ["All"] * len(frame)
+    return [", ".join(filter(None, parts)) for parts in zip(*keys, strict=True)]
+
+
+def _texts(frame: _frame.Frame, name: str, definition: str) -> list[str]:
+    values = _frame.python_values(frame[name])
+    if name == "cohort_age":
+        return [f"age {value}" for value in values]
+    if name not in ("period", "cohort"):
+        return [_text(value) for value in values]
+    # Rates say their frequency in the definition. For survey tables the dates have to.
+    monthly = "freq=month" in definition or "freq=" not in definition
+    monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
+    # In a scorecard a row may have no period; that is no missing one.
+    texts = ["" if value is None else _text(value) for value in values]
+    return [text[:7] for text in texts] if monthly else texts
+
+
+def _text(value: Any) -> str:
+    # pandas has no dates, only midnights.
+    return "(missing)" if value is None else str(value).removesuffix(" 00:00:00")
+
+
+def _note(n: float, estimate: float, coverage: str, nothing: str) -> str:
+    """Return the base size, and why there is no estimate or not yet a whole one."""
+    words = [] if np.isnan(n) else [f"n = {n:,.0f}"]
+    if coverage != "observed":
+        words.append(coverage)
+    elif np.isnan(estimate):
+        words.append("no estimate" if n > 0 else nothing)
+    return f"({', '.join(words)})"
+
+
+def _label(name: str, note: str) -> str:
+    # Hard blanks keep the note on one line.
+    hard = note.replace(" ", "\xa0")
+    return textwrap.fill(f"{name} {hard}", _LABEL_WIDTH).replace("\xa0", " ")
+
+
+# ---- drawing ------------------------------------------------------------------------------------
+
+
+def _prepared(ax: Axes | None, table: _Rows, *, width: float) -> Axes:
+    """Return the Axes with a labelled place for each row."""
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        line = plt.rcParams["font.size"] / 72
+        most = max((label.count("\n") + 1 for label in table.labels), default=1)
+        height = line * (8.5 + (1.3 + 1.3 * most) * max(len(table.labels), 1))
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    elif not isinstance(ax, Axes):
+        _checks.wrong_type("ax", ax, "a matplotlib Axes")
+    # Names are text: the dollars of "$10 to $20" enclose no formula.
+    ax.set_yticks(range(len(table.labels)), table.labels, parse_math=False)
+    ax.set_ylim(max(len(table.labels), 1) - 0.5, -0.5)
+    if not table.labels:
+        ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
+    return ax
+
+
+def _stack(ax: Axes, counts: dict[str, FloatArray]) -> None:
+    """Draw the shares in percent, on the left part of the Axes."""
+    from matplotlib.patches import Patch
+
+    total = np.sum(list(counts.values()), axis=0)
+    rows = np.flatnonzero(total > 0)
+    left = np.zeros(len(rows))
+    points = ax.get_window_extent().width * 72 / ax.figure.dpi * _SHARES_END
+    for name, (colour, ink) in SHARES.items():
+        share = 100 * counts[name][rows] / total[rows]
+        bars = ax.barh(rows, share, 0.7, left=left, color=colour, edgecolor="white", label=name)
+        texts = [f"{value:.0f}%" if value * points / 100 > 24 else "" for value in share]
+        ax.bar_label(bars, texts, label_type="center", color=ink, fontsize="small")
+        left = left + share
+    ax.set_xlim(0, 100 / _SHARES_END)
+    ax.set_xticks([0, 25, 50, 75, 100])
+    ax.set_xlabel("Share of answers, percent", x=_SHARES_END / 2)
+    _tidy(ax)
+    ax.spines["bottom"].set_bounds(0, 100)
+    ax.legend(
+        handles=[Patch(color=SHARES[name][0], label=name.capitalize()) for name in SHARES],
+        loc="upper center",
+        bbox_to_anchor=(_SHARES_END / 2, 0),
+        borderaxespad=3.6,  # font sizes: below the label of the axis
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+        handlelength=1,
+    )
+
+
+def _dots(ax: Axes, table: _Rows) -> None:
+    """Draw the estimates with their intervals, and write the values at the right."""
+    lined = np.flatnonzero(~np.isnan(table.low) & ~np.isnan(table.high))
+    ax.hlines(lined, table.low[lined], table.high[lined], color=DOT, linewidth=2)
+    rows = np.flatnonzero(~np.isnan(table.estimate))
+    texts = [_value(value, table.unit) for value in table.estimate[rows].tolist()]
+    # At the right, in font sizes: room for the longest.
+    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        fill = ax.get_facecolor() if table.partial[row] else DOT
+        # Not clipped: a dot at 100 % stays whole.
+        ax.plot(table.estimate[row], row, "o", color=DOT, markerfacecolor=fill, clip_on=False)
+        ax.annotate(
+            text,
+            (1, row),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=place,
+            textcoords="offset fontsize",
+            ha="right",
+            va="center",
+            fontsize="small",
+        )
+    ax.set_xlim(*_limits(table))
+    if not len(rows):
+        ax.set_xticks([])
+    ax.set_xlabel(table.axis)
+    _tidy(ax)
+    ax.grid(axis="y", color=GUIDE, linewidth=0.6)
+    ax.set_axisbelow(True)
+    if table.unit == "points":
+        ax.axvline(0, color="#808080", linewidth=1, zorder=1)
+
+
+def _value(value: float, unit: str) -> str:
+    text = _VALUES.get(unit, "{:.3g}").format(value)
+    return "0" if text in ("+0", "-0") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def _limits(table: _Rows) -> tuple[float, float]:
+    """Return the ends of the axis: those of the data with some air, within what the unit can be."""
+    values = np.concatenate([table.estimate, table.low, table.high])
+    values = values[~np.isnan(values)]
+    if table.unit == "points" or not len(values):
+        values = np.append(values, 0.0)
+    low, high = float(values.min()), float(values.max())
+    air = 0.06 * (high - low) or 1.0
+    floor, ceiling = _BOUNDS.get(table.unit, (-np.inf, np.inf))
+    return max(low - air, min(low, floor)), min(high + air, max(high, ceiling))
+
+
+def _tidy(ax: Axes) -> None:
+    ax.spines[["left", "top", "right"]].set_visible(False)
+    ax.tick_params(axis="y", length=0, pad=7)  # a dot at the edge stays off the label

@@ -1,0 +1,181 @@
+"""Scorecards: result tables of several metrics, stacked under one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from loyaltykit import _checks, _frame, _results
+from loyaltykit.errors import ParameterError
+
+_TIME = ("period", "coverage")
+_OPTIONAL = (*_TIME, "as_of")
+_INDEX = ("dimension", "level", "period")
+_MISSING = "(missing)"
+TOTAL = "total"
+
+
+def scorecard(*results: Any, names: Sequence[str] | None = None) -> Any:
+    """Stack metric tables, whatever their metrics and keys, into one tidy table.
+
+    Parameters
+    ----------
+    *results : DataFrame
+        Tables of metric functions or of `pool`, all of one engine.
+    names : sequence of str, optional
+        A name for each table, for example to tell two questions apart; the metric by default. One
+        name stands for one definition.
+
+    Returns
+    -------
+    DataFrame
+        The columns name, dimension, level, [period, coverage,] metric, n, n_missing, estimate,
+        std_error, ci_low, ci_high, confidence_level, method, unit, definition[, as_of]. The
+        dimension names the table's keys ("sector", "sector, tier", or "total" for none), the level
+        their values. Period, coverage and as_of are there when any of the tables has them.
+
+    Raises
+    ------
+    ParameterError
+        If a table is no metric table, is a cohort table, a name has two definitions, or the number
+        of names does not fit.
+
+    Notes
+    -----
+    The bucket counts stay behind in the tables: pool and compare those, and show this one.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> csat = lk.csat_from_counts(satisfied=80, n=100)
+    >>> card = lk.scorecard(csat, lk.nps_from_counts(promoters=50, passives=30, detractors=20))
+    >>> card[["name", "dimension", "level", "n", "estimate", "unit"]]
+       name dimension  level    n  estimate     unit
+    0  csat     total  total  100      80.0  percent
+    1   nps     total  total  100      30.0   points
+    """
+    if not results:
+        msg = "scorecard needs at least one result table."
+        raise ParameterError(msg)
+    given = None if names is None else _checks.check_strings("names", names)
+    taken = [name for name in given or () if name in _INDEX]
+    if taken:
+        msg = f"names={_checks.listed(taken)}: the scorecard has a column of that name."
+        raise ParameterError(msg)
+    if given is not None and len(given) != len(results):
+        msg = f"names has {len(given)} names for {len(results)} tables."
+        raise ParameterError(msg)
+    frames = [_frame.open_frame(result, f"results[{i}]") for i, result in enumerate(results)]
+    for i, frame in enumerate(frames):
+        _frame.same_engine(frames[0], frame, f"results[{i}]")
+        _check_metric_table(frame, i)
+    optional = [name for name in _OPTIONAL if any(name in frame.columns for frame in frames)]
+    parts = [
+        _part(frame, None if given is None else given[i], optional)
+        for i, frame in enumerate(frames)
+    ]
+    card = _frame.stack(parts)
+    _one_definition_each(card)
+    return card.to_native()
+
+
+def scorecard_matrix(card: Any, values: str = "estimate") -> Any:
+    """Return a scorecard as a slide shows it: a row per group, a column per name.
+
+    Parameters
+    ----------
+    card : DataFrame
+        A table of `scorecard`.
+    values : str, optional
+        The column to show, such as "estimate", "n" or "ci_low".
+
+    Returns
+    -------
+    DataFrame
+        The columns dimension, level, [period,] then one column per name; null where a group has no
+        such row.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        If `values` is not a column of `card`.
+    ParameterError
+        If `card` is no scorecard, or holds a name twice for one group.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> csat = lk.csat_from_counts(satisfied=80, n=100)
+    >>> card = lk.scorecard(csat, lk.nps_from_counts(promoters=50, passives=30, detractors=20))
+    >>> lk.scorecard_matrix(card)
+      dimension  level  csat   nps
+    0     total  total  80.0  30.0
+    """
+    frame = _frame.open_frame(card, "card")
+    _checks.check_result(frame.columns, ("name", "dimension", "level", "metric"), "scorecard")
+    _checks.check_name("values", values)
+    _checks.check_columns({"values": values}, frame.columns, "card")
+    index = [name for name in _INDEX if name in frame.columns]
+    groups = _frame.group(frame, [*index, "name"])
+    if groups.size < len(frame):
+        msg = (
+            "card holds a name more than once for one group. Give each table its own name with "
+            "scorecard(..., names=)."
+        )
+        raise ParameterError(msg)
+    return _frame.pivot(frame, index, "name", values)
+
+
+def _check_metric_table(frame: _frame.Frame, position: int) -> None:
+    needed = ("metric", "n", "n_missing", *_results.ESTIMATES, *_results.WORDS)
+    _checks.check_result(frame.columns, needed, "a metric function")
+    if "dimension" in frame.columns and "name" in frame.columns:
+        msg = f"results[{position}] is a scorecard itself: stack the tables it was made of."
+        raise ParameterError(msg)
+    if "cohort_age" in frame.columns:
+        msg = f"results[{position}] is a cohort table: it has a matrix of its own, cohort_matrix."
+        raise ParameterError(msg)
+
+
+def _part(frame: _frame.Frame, name: str | None, optional: Sequence[str]) -> _frame.Frame:
+    """Return one table in the columns of the card."""
+    head = frame.columns[: frame.columns.index("metric")]
+    keys = [column for column in head if column not in _TIME]
+    labels = np.array(frame["metric"].to_list() if name is None else [name] * len(frame))
+    columns: dict[str, Any] = {
+        "name": labels.astype(object),
+        "dimension": ", ".join(keys) or TOTAL,
+        "level": _levels(frame, keys),
+    }
+    words = _frame.open_frame(_frame.table(frame.select([]), columns, len(frame)))
+    rest = [column for column in _results.SCORECARD if column not in columns]
+    placed = [*(c for c in optional if c in _TIME), *rest, *(c for c in optional if c == "as_of")]
+    return _frame.chosen(words, frame, placed)
+
+
+def _levels(frame: _frame.Frame, keys: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Return the keys' values as one text; a null is ``(missing)``."""
+    levels = np.full(len(frame), "" if keys else TOTAL, dtype=object)
+    for i, key in enumerate(keys):
+        texts = np.array([_text(value) for value in _frame.python_values(frame[key])], dtype=object)
+        levels = texts if i == 0 else levels + ", " + texts
+    return levels
+
+
+def _text(value: Any) -> str:
+    return _MISSING if value is None else str(value)
+
+
+def _one_definition_each(card: _frame.Frame) -> None:
+    pairs = card.select("name", "definition").unique()
+    names = pairs["name"].to_list()
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        rows = pairs.filter(pairs["name"] == twice[0])
+        msg = (
+            f"The name {twice[0]!r} stands for several definitions: "
+            f"{_checks.listed(sorted(rows['definition'].to_list()))}. Tell them apart with names=."
+        )
+        raise ParameterError(msg)

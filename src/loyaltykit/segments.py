@@ -1,0 +1,153 @@
+"""Segments brought to the rows of another frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _activity, _checks, _frame
+from loyaltykit.errors import DataError, ParameterError
+
+IntArray = npt.NDArray[np.int64]
+
+
+def attach_segments(
+    data: Any,
+    segments: Any,
+    *,
+    on: str | Sequence[str],
+    columns: str | Sequence[str] | None = None,
+    time: str | None = None,
+    valid_from: str | None = None,
+) -> Any:
+    """Add columns of a segments frame to the rows of another: a left join that keeps every row.
+
+    Parameters
+    ----------
+    data : DataFrame
+        The frame to extend, in any supported engine.
+    segments : DataFrame
+        One row per key, or with `valid_from` one per key and change; of the engine of `data`.
+    on : str or sequence of str
+        Key columns, of the same name in both frames.
+    columns : str or sequence of str, optional
+        Columns to add; by default all of `segments` that are neither keys nor `valid_from`.
+    time, valid_from : str, optional
+        Given together: the date of a row in `data`, and the date in `segments` from which a row
+        holds. The latest row that holds at that time, that moment included, is attached.
+
+    Returns
+    -------
+    DataFrame
+        `data` with the columns added, as many rows in the same order; null where no row matches.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        If a named column is missing.
+    DataError
+        If `segments` has two rows for one key, a key that is null, or keys of another type.
+    ParameterError
+        If only one of `time` and `valid_from` is given, or a column exists in `data` already.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import loyaltykit as lk
+    >>> answers = pd.DataFrame({"id": [1, 2, 3], "nps": [9, 10, 4]})
+    >>> customers = pd.DataFrame({"id": [1, 2], "sector": ["B2B", "NPO"]})
+    >>> lk.attach_segments(answers, customers, on="id")
+       id  nps sector
+    0   1    9    B2B
+    1   2   10    NPO
+    2   3    4    NaN
+    """
+    frame, lookup = _frame.open_frame(data), _frame.open_frame(segments, "segments")
+    _frame.same_engine(frame, lookup)
+    keys = _checks.check_names("on", on)
+    if not keys:
+        msg = "on is empty: name the key columns."
+        raise ParameterError(msg)
+    if (time is None) != (valid_from is None):
+        msg = "time= and valid_from= belong together: the date in data, and that in segments."
+        raise ParameterError(msg)
+    for role, name in (("time", time), ("valid_from", valid_from)):
+        if name is not None:
+            _checks.check_name(role, name)
+    own = {f"on[{i}]": key for i, key in enumerate(keys)}
+    _checks.check_columns(own if time is None else {**own, "time": time}, frame.columns)
+    theirs = own if valid_from is None else {**own, "valid_from": valid_from}
+    _checks.check_columns(theirs, lookup.columns, "segments")
+    chosen = _chosen_columns(frame, lookup, [*keys, valid_from], columns)
+    codes, wanted = _joint_codes(frame, lookup, keys)
+    moment, since = np.zeros_like(wanted), np.zeros_like(codes)  # without dates, all hold always
+    if time is not None and valid_from is not None:
+        moment, since = _moments(frame[time], lookup[valid_from])
+    _activity.refuse_duplicates(lookup[keys[0]], codes, since, "segments", keys)
+    order = np.lexsort((since, codes))
+    found = _activity.as_of_rows(codes[order], since[order], wanted, moment)
+    matched = (found >= 0) & (wanted >= 0)
+    row = np.full(len(frame), -1, dtype=np.int64)
+    row[matched] = order[found[matched]]
+    added = [_frame.take(lookup[name], row).alias(name) for name in chosen]
+    return frame.with_columns(*added).to_native()
+
+
+def _chosen_columns(
+    frame: _frame.Frame,
+    lookup: _frame.Frame,
+    reserved: Sequence[str | None],
+    columns: str | Sequence[str] | None,
+) -> list[str]:
+    chosen = _checks.check_names("columns", columns)
+    if columns is None:
+        chosen = [name for name in lookup.columns if name not in reserved]
+    asked = {f"columns[{i}]": name for i, name in enumerate(chosen)}
+    _checks.check_columns(asked, lookup.columns, "segments")
+    clash = [name for name in chosen if name in frame.columns]
+    if clash:
+        msg = (
+            f"data already has {_checks.listed(clash)}. Rename or drop them, or choose with "
+            "columns= what to attach."
+        )
+        raise ParameterError(msg)
+    return chosen
+
+
+def _joint_codes(
+    frame: _frame.Frame, lookup: _frame.Frame, keys: Sequence[str]
+) -> tuple[IntArray, IntArray]:
+    """Return the keys of both frames as codes of one list; -1 in data where no row can match."""
+    codes = np.zeros(len(lookup), dtype=np.int64)
+    wanted = np.zeros(len(frame), dtype=np.int64)
+    for key in keys:
+        theirs, ours = _frame.encode(lookup[key]), _frame.encode(frame[key])
+        if (theirs.codes < 0).any():
+            _checks.null_keys("segments", key, int((theirs.codes < 0).sum()))
+        of_level = np.append(_frame.positions(ours.levels, theirs.levels), -1)[ours.codes]
+        width = len(theirs.levels)
+        codes = codes * width + theirs.codes
+        wanted = np.where((wanted < 0) | (of_level < 0), -1, wanted * width + of_level)
+    return codes, wanted
+
+
+def _moments(time: _frame.Series, valid_from: _frame.Series) -> tuple[IntArray, IntArray]:
+    """Return both as comparable microseconds; a row without a time is before all changes."""
+    zones = [_frame.zone_of(series) for series in (time, valid_from)]
+    if (zones[0] is None) != (zones[1] is None):
+        msg = (
+            f"{time.name!r} in data has the time zone {zones[0]} and {valid_from.name!r} in "
+            f"segments {zones[1]}: they cannot be compared. Give both a zone, or neither."
+        )
+        raise DataError(msg)
+    zone = None if zones[0] is None else "UTC"
+    moment = _frame.read_times(time, zone, None, nullable=True).values
+    since = _frame.read_times(valid_from, zone, None).values
+    return _microseconds(moment), _microseconds(since)
+
+
+def _microseconds(times: _frame.TimeArray) -> IntArray:
+    return times.astype("datetime64[us]").view(np.int64)

@@ -1,0 +1,439 @@
+"""Naive answers to compare the library with: one group at a time, easy to read, slow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    Limits = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    NetInterval = Callable[
+        [npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], float], Limits
+    ]
+
+# --- Intervals from counts ------------------------------------------------------------------------
+
+
+def normal_z(confidence_level: float) -> float:
+    return NormalDist().inv_cdf((1 + confidence_level) / 2)
+
+
+def bisect(is_left: Callable[[Decimal], bool], low: Decimal, high: Decimal) -> Decimal:
+    """Return the place between low and high where is_left turns from true to false."""
+    for _ in range(120):  # 2 ** -120 is 1e-36
+        middle = (low + high) / 2
+        if is_left(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def most_likely_detractors(
+    theta: Decimal, promoters: Decimal, detractors: Decimal, n: Decimal
+) -> Decimal:
+    """Return the likeliest detractor share q, given that the promoter share is q + theta.
+
+    The log-likelihood promoters log(q + theta) + detractors log(q) + passives log(1 - theta - 2 q)
+    is concave: its top is where the slope turns from positive to negative.
+    """
+    passives = n - promoters - detractors
+
+    def rises(q: Decimal) -> bool:
+        return promoters / (q + theta) + detractors / q > 2 * passives / (1 - theta - 2 * q)
+
+    lowest, highest = max(Decimal(0), -theta), (1 - theta) / 2
+    if not passives or lowest == highest:
+        return highest
+    return bisect(rises, lowest, highest)
+
+
+def tango_interval(
+    promoters: float, detractors: float, n: float, confidence_level: float
+) -> tuple[float, float]:
+    """Return the values of theta that the score test does not reject, in 60-digit arithmetic."""
+    with localcontext(prec=60):
+        up, down, size = Decimal(promoters), Decimal(detractors), Decimal(n)
+        z = Decimal(normal_z(confidence_level))
+        estimate = (up - down) / size
+
+        def accepted(theta: Decimal) -> bool:
+            q = most_likely_detractors(theta, up, down, size)
+            variance = (q + theta) + q - theta**2
+            return size * (estimate - theta) ** 2 <= z**2 * variance
+
+        high = bisect(accepted, estimate, Decimal(1))
+        low = bisect(lambda theta: not accepted(theta), Decimal(-1), estimate)
+        return float(low), float(high)
+
+
+def nps_error(promoters: int, detractors: int, n: int) -> float:
+    """Return the standard error from the answers themselves, written as 1, 0 and -1."""
+    answers = [1] * promoters + [0] * (n - promoters - detractors) + [-1] * detractors
+    mean = Fraction(sum(answers), n)
+    variance = sum((answer - mean) ** 2 for answer in answers) / n
+    return math.sqrt(variance / n)
+
+
+def wald_interval(
+    promoters: int, detractors: int, n: int, confidence_level: float, added: Fraction = Fraction(0)
+) -> tuple[float, float]:
+    """Return the Wald interval, with pseudo-answers added: one, two and one parts of each kind."""
+    size = n + 4 * added
+    p, d = (promoters + added) / size, (detractors + added) / size
+    margin = normal_z(confidence_level) * math.sqrt((p + d - (p - d) ** 2) / size)
+    return max(float(p - d) - margin, -1.0), min(float(p - d) + margin, 1.0)
+
+
+def wilson_interval(successes: int, n: int, confidence_level: float) -> tuple[float, float]:
+    limits = stats.binomtest(successes, n).proportion_ci(confidence_level, method="wilson")
+    return float(limits.low), float(limits.high)
+
+
+def t_interval(answers: list[int], confidence_level: float) -> tuple[float, float, float, float]:
+    """Return mean, standard error and limits; the sums are exact fractions."""
+    n = len(answers)
+    mean = Fraction(sum(answers), n)
+    variance = sum((answer - mean) ** 2 for answer in answers) / (n - 1)
+    error = math.sqrt(variance / n)
+    margin = float(stats.t.ppf((1 + confidence_level) / 2, n - 1)) * error
+    return float(mean), error, float(mean) - margin, float(mean) + margin
+
+
+def net_coverage(interval: NetInterval, n: int, p: float, d: float, level: float) -> float:
+    """Return the exact chance that the interval holds p - d, summed over all possible samples."""
+    tables = [(up, down) for up in range(n + 1) for down in range(n + 1 - up)]
+    ups, downs = (np.array(side) for side in zip(*tables, strict=True))
+    low, high = interval(ups, downs, np.full(len(tables), n), level)
+    coverage = 0.0
+    for i, (up, down) in enumerate(tables):
+        if low[i] <= p - d + 1e-12 and p - d - 1e-12 <= high[i]:
+            ways = math.comb(n, up) * math.comb(n - up, down)
+            coverage += ways * p**up * d**down * (1 - p - d) ** (n - up - down)
+    return coverage
+
+
+# --- Survey metrics from rows ---------------------------------------------------------------------
+#
+# A row is a dict. Only None is missing here: the tests say which codes mean the same.
+
+Row = dict[str, Any]
+
+
+def split(rows: list[Row], by: list[str]) -> list[tuple[Row, list[Row]]]:
+    """Return each combination of keys that is present with its rows; sorted, None last."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in by), []).append(row)
+    if not by:
+        found = found or {(): []}
+    order = sorted(
+        found, key=lambda keys: [(key is None, 0 if key is None else key) for key in keys]
+    )
+    return [(dict(zip(by, keys, strict=True)), found[keys]) for keys in order]
+
+
+def answers_of(rows: list[Row], score: str, counts: str | None) -> list[int | None]:
+    """Return one answer per person: a row that stands for three answers gives three."""
+    answers: list[int | None] = []
+    for row in rows:
+        times = 1 if counts is None else row[counts]
+        answers += [None if row[score] is None else int(row[score])] * times
+    return answers
+
+
+def tally(rows: list[Row], score: str, by: list[str], counts: str | None = None) -> list[Row]:
+    table = []
+    for keys, group in split(rows, by):
+        answers = answers_of(group, score, counts)
+        for answer in sorted({a for a in answers if a is not None}):
+            table.append({**keys, "answer": answer, "n": answers.count(answer)})
+        if None in answers:
+            table.append({**keys, "answer": None, "n": answers.count(None)})
+    return table
+
+
+def nps(
+    rows: list[Row],
+    score: str,
+    by: list[str],
+    counts: str | None = None,
+    promoter_min: int = 9,
+    detractor_max: int = 6,
+) -> list[Row]:
+    table = []
+    for keys, group in split(rows, by):
+        answers = answers_of(group, score, counts)
+        valid = [answer for answer in answers if answer is not None]
+        promoters = sum(answer >= promoter_min for answer in valid)
+        detractors = sum(answer <= detractor_max for answer in valid)
+        n = len(valid)
+        row = {**keys, "n": n, "n_missing": len(answers) - n}
+        row |= {"promoters": promoters, "passives": n - promoters - detractors}
+        row |= {"detractors": detractors, "estimate": None, "std_error": None}
+        if n:
+            row["estimate"] = 100 * (promoters - detractors) / n
+            row["std_error"] = 100 * nps_error(promoters, detractors, n)
+        table.append(row)
+    return table
+
+
+def csat(
+    rows: list[Row], score: str, by: list[str], satisfied_min: int, counts: str | None = None
+) -> list[Row]:
+    table = []
+    for keys, group in split(rows, by):
+        answers = answers_of(group, score, counts)
+        valid = [answer for answer in answers if answer is not None]
+        satisfied, n = sum(answer >= satisfied_min for answer in valid), len(valid)
+        row = {**keys, "n": n, "n_missing": len(answers) - n, "satisfied": satisfied}
+        row |= {"estimate": None, "std_error": None, "ci_low": None, "ci_high": None}
+        if n:
+            low, high = wilson_interval(satisfied, n, 0.95)
+            row["estimate"] = 100 * satisfied / n
+            row["std_error"] = 100 * math.sqrt(satisfied * (n - satisfied) / n**3)
+            row |= {"ci_low": 100 * low, "ci_high": 100 * high}
+        table.append(row)
+    return table
+
+
+def ces(
+    rows: list[Row],
+    score: str,
+    by: list[str],
+    easy: set[int],
+    hard: set[int],
+    counts: str | None = None,
+) -> list[Row]:
+    """Return the mean with its t interval, and the counts that box and net are made from."""
+    table = []
+    for keys, group in split(rows, by):
+        answers = answers_of(group, score, counts)
+        valid = [answer for answer in answers if answer is not None]
+        row = {**keys, "n": len(valid), "n_missing": len(answers) - len(valid)}
+        row |= {"easy": sum(a in easy for a in valid), "hard": sum(a in hard for a in valid)}
+        row |= {"neutral": sum(a not in easy | hard for a in valid)}
+        row |= {"answer_sum": sum(valid), "answer_sumsq": sum(a * a for a in valid)}
+        row |= {"estimate": None, "std_error": None, "ci_low": None, "ci_high": None}
+        if len(valid) == 1:
+            row["estimate"] = float(valid[0])
+        if len(valid) > 1:
+            limits = t_interval(valid, 0.95)
+            row |= dict(zip(("estimate", "std_error", "ci_low", "ci_high"), limits, strict=True))
+        table.append(row)
+    return table
+
+
+# --- Customers by period: flows, retention, cohorts, pooled rows ----------------------------------
+#
+# A log is a list of (customer, day); a key is what key_at(customer, day) says of a customer then.
+
+if TYPE_CHECKING:
+    Log = Sequence[tuple[Any, dt.date]]
+    KeyAt = Callable[[Any, dt.date], Any]
+
+FLOW_COUNTS = ("start", "new", "retained", "returned", "churned", "end")
+
+
+def period_start(day: dt.date, freq: str) -> dt.date:
+    iso_year, iso_week, _ = day.isocalendar()
+    starts = {
+        "day": day,
+        "week": dt.date.fromisocalendar(iso_year, iso_week, 1),
+        "month": day.replace(day=1),
+        "quarter": day.replace(month=day.month - (day.month - 1) % 3, day=1),
+        "year": day.replace(month=1, day=1),
+    }
+    return starts[freq]
+
+
+def is_over(period: dt.date, freq: str, as_of: dt.date) -> bool:
+    return period_start(as_of + dt.timedelta(days=1), freq) > period
+
+
+def customers_by_period(log: Log, freq: str, as_of: dt.date) -> dict[dt.date, set[Any]]:
+    """Return who was active in each calendar period from the first row to as_of."""
+    seen = [(customer, day) for customer, day in log if day <= as_of]
+    first = min(day for _, day in seen)
+    days = [first + dt.timedelta(days=i) for i in range((as_of - first).days + 1)]
+    active: dict[dt.date, set[Any]] = {period_start(day, freq): set() for day in days}
+    for customer, day in seen:
+        active[period_start(day, freq)].add(customer)
+    return active
+
+
+def no_key(customer: Any, day: dt.date) -> None:
+    """Put everybody into one group."""
+
+
+def key_as_of(changes: Sequence[tuple[Any, dt.date, Any]]) -> KeyAt:
+    """Return the lookup of (customer, valid_from, key) rows: the last that holds on the day."""
+
+    def key_at(customer: Any, day: dt.date) -> Any:
+        held = {since: key for who, since, key in changes if who == customer and since <= day}
+        return held[max(held)] if held else None
+
+    return key_at
+
+
+def in_report_order(keys: set[Any]) -> list[Any]:
+    return sorted(keys, key=lambda key: (key is None, "" if key is None else key))
+
+
+def customer_flow(
+    log: Log, freq: str, as_of: dt.date, key_at: KeyAt = no_key
+) -> list[dict[str, Any]]:
+    """Count sets of customers; each counts for the group it is in when the period starts."""
+    active = customers_by_period(log, freq, as_of)
+    members: dict[tuple[Any, dt.date, str], set[Any]] = {}
+    before: set[Any] = set()
+    ever: set[Any] = set()
+    for period, now in active.items():
+        kinds = {
+            "start": before,
+            "new": now - ever,
+            "retained": now & before,
+            "returned": (now & ever) - before,
+            "churned": before - now,
+            "end": now,
+        }
+        for kind, customers in kinds.items():
+            for customer in customers:
+                key = key_at(customer, period)
+                members.setdefault((key, period, kind), set()).add(customer)
+        before, ever = now, ever | now
+    rows = []
+    for key in in_report_order({key for key, _, _ in members}):
+        for i, period in enumerate(active):
+            counts: dict[str, Any] = {
+                kind: len(members.get((key, period, kind), ())) for kind in FLOW_COUNTS
+            }
+            if i == 0:  # nobody knows who was there before the log began
+                counts |= dict.fromkeys(FLOW_COUNTS[:-1])
+                coverage = "unobserved"
+            else:
+                coverage = "observed" if is_over(period, freq, as_of) else "partial"
+            rows.append({"key": key, "period": period, "coverage": coverage, **counts})
+    return rows
+
+
+def retention(flow: list[dict[str, Any]], *, split: bool) -> list[dict[str, Any]]:
+    """Return the rates of a flow; of a split one without the groups that never had a start."""
+    started = {row["key"] for row in flow if row["start"] or not split}
+    rows = []
+    for row in flow:
+        if row["key"] in started:
+            n, retained, churned = row["start"], row["retained"], row["churned"]
+            rates = {"retention": retained, "churn": churned}
+            shares = {name: 100 * part / n if n else None for name, part in rates.items()}
+            counts = {"n": n, "retained": retained, "churned": churned}
+            head = {name: row[name] for name in ("key", "period", "coverage")}
+            rows.append({**head, **counts, **shares})
+    return rows
+
+
+def cohorts(log: Log, freq: str, as_of: dt.date, key_at: KeyAt = no_key) -> list[dict[str, Any]]:
+    """Follow the customers of each first period; a cell that has not happened is None."""
+    active = customers_by_period(log, freq, as_of)
+    calendar = list(active)
+    joined: dict[Any, dt.date] = {}
+    for period, now in active.items():
+        for customer in now:
+            joined.setdefault(customer, period)
+    key_of = {customer: key_at(customer, period) for customer, period in joined.items()}
+    rows = []
+    for key in in_report_order(set(key_of.values())):
+        for i, cohort in enumerate(calendar):
+            people = {who for who in joined if joined[who] == cohort and key_of[who] == key}
+            for age in range(len(calendar)):
+                head = {"key": key, "cohort": cohort, "cohort_age": age}
+                cell: dict[str, Any]
+                if i + age >= len(calendar):
+                    cell = {"coverage": "unobserved", "n": None, "retained": None, "estimate": None}
+                else:
+                    period = calendar[i + age]
+                    kept = len(people & active[period])
+                    cell = {
+                        "coverage": "observed" if is_over(period, freq, as_of) else "partial",
+                        "n": len(people),
+                        "retained": kept,
+                        "estimate": 100 * kept / len(people) if people else None,
+                    }
+                rows.append({**head, **cell})
+    return rows
+
+
+def pool(
+    rows: list[dict[str, Any]], keys: Sequence[str], counts: Sequence[str], covered: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Add the counts of the rows that agree on the keys and are covered; None where none is."""
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        total = sums.setdefault(tuple(row[key] for key in keys), dict.fromkeys(counts))
+        if row["coverage"] in covered:
+            for name in counts:
+                total[name] = (total[name] or 0) + row[name]
+    return [{**dict(zip(keys, key, strict=True)), **total} for key, total in sums.items()]
+
+
+# --- Loyalty tiers --------------------------------------------------------------------------------
+#
+# A log is a list of (customer, day, is it a purchase); the customers are all who could buy.
+
+if TYPE_CHECKING:
+    Purchases = Sequence[tuple[Any, dt.date, bool]]
+
+
+def last_months(day: dt.date, count: int) -> list[dt.date]:
+    """Return the first days of so many months, that of the day being the last."""
+    months = [day.replace(day=1)]
+    while len(months) < count:
+        months.insert(0, (months[0] - dt.timedelta(days=1)).replace(day=1))
+    return months
+
+
+def loyalty_tier(
+    log: Purchases,
+    as_of: dt.date,
+    customers: Sequence[Any] = (),
+    loyal_periods: int = 3,
+    loyal_window: int = 6,
+) -> dict[Any, str]:
+    """Return the tier of everybody who is listed, or in the log by the end of the day."""
+    window = last_months(as_of, loyal_window)
+    tiers = {}
+    for customer in sorted({*customers, *(who for who, day, _ in log if day <= as_of)}):
+        bought = {day for who, day, purchase in log if who == customer and purchase}
+        days = {day for day in bought if day <= as_of}
+        months = {day.replace(day=1) for day in days}
+        if not days:
+            tiers[customer] = "prospect"
+        elif len(days) == 1:
+            tiers[customer] = "new"
+        elif sum(month in months for month in window) >= loyal_periods:
+            tiers[customer] = "loyal"
+        else:
+            tiers[customer] = "repeat"
+    return tiers
+
+
+def loyalty_tiers_through_time(
+    log: Purchases, freq: str, as_of: dt.date, customers: Sequence[Any] = (), **rule: int
+) -> list[tuple[Any, dt.date, str]]:
+    """Return customer, period's start and the tier as of the day before, by customer."""
+    rows = []
+    for start in customers_by_period([(who, day) for who, day, _ in log], freq, as_of):
+        tiers = loyalty_tier(log, start - dt.timedelta(days=1), customers, **rule)
+        rows += [(customer, start, tier) for customer, tier in tiers.items()]
+    return sorted(rows)

@@ -1,0 +1,96 @@
+"""Integer codes, against NumPy's sorting functions and plain Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loyaltykit import _codes
+
+# A table of flags is used below the limit, a sort above it: both must give the same.
+HUGE = 1 << 40
+CODES = st.lists(st.integers(0, 20), max_size=40)
+
+
+@pytest.mark.parametrize("size", [21, HUGE])
+@given(values=CODES)
+def test_distinct_are_sorted(size: int, values: list[int]) -> None:
+    codes = np.array(values, dtype=np.int64)
+    assert _codes.distinct(codes, size).tolist() == sorted(set(values))
+
+
+@pytest.mark.parametrize("size", [21, HUGE])
+@given(values=CODES)
+def test_renumber_keeps_order_and_leaves_no_gap(size: int, values: list[int]) -> None:
+    codes = np.array(values, dtype=np.int64)
+    before = codes.copy()
+    renumbered, present = _codes.renumber(codes, size)
+    assert present.tolist() == sorted(set(values))
+    assert present[renumbered].tolist() == values
+    assert np.array_equal(codes, before)
+
+
+@given(values=st.lists(st.integers(0, 5), min_size=1, max_size=40))
+def test_first_rows(values: list[int]) -> None:
+    codes, present = _codes.renumber(np.array(values, dtype=np.int64), 6)
+    expected = [values.index(value) for value in present.tolist()]
+    assert _codes.first_rows(codes, len(present)).tolist() == expected
+
+
+def test_first_rows_of_no_rows() -> None:
+    assert _codes.first_rows(np.empty(0, dtype=np.int64), 0).tolist() == []
+
+
+def test_ranked_leaves_null_alone() -> None:
+    # By appearance: 0 is "c", 1 is "a", 2 is "b"; sorted they are a, b, c.
+    codes = np.array([0, 1, -1, 2, 0])
+    order = np.array([1, 2, 0])
+    assert _codes.ranked(codes, order).tolist() == [2, 0, -1, 1, 2]
+
+
+def test_ranked_widens_small_codes() -> None:
+    codes = np.array([0, 1], dtype=np.int8)
+    assert _codes.ranked(codes, np.array([1, 0])).dtype == np.int64
+
+
+# ---- the two ways to find what is present, and where one takes over -----------------------------
+
+
+@pytest.mark.parametrize("limit", [0, 1, 20, 1 << 24])
+@given(values=CODES, spare=st.integers(0, 5))
+def test_the_limit_changes_nothing(limit: int, values: list[int], spare: int) -> None:
+    """Whatever the limit, few rows with a large size are sorted and many rows are flagged."""
+    codes = np.array(values, dtype=np.int64)
+    size = max(values, default=0) + 1 + spare
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_codes, "_MOST_DIRECT", limit)
+        distinct = _codes.distinct(codes, size)
+        renumbered, present = _codes.renumber(codes, size)
+    assert distinct.tolist() == present.tolist() == sorted(set(values))
+    assert renumbered.tolist() == [sorted(set(values)).index(value) for value in values]
+    assert {made.dtype for made in (distinct, renumbered, present)} == {np.dtype(np.int64)}
+
+
+def test_codes_without_a_gap_stay_as_they_are() -> None:
+    codes = np.array([2, 0, 1, 2])
+    renumbered, present = _codes.renumber(codes, 3)
+    assert renumbered.tolist() == [2, 0, 1, 2]
+    assert present.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("size", [0, 5, HUGE])
+def test_no_codes(size: int) -> None:
+    nothing = np.empty(0, dtype=np.int64)
+    assert _codes.distinct(nothing, size).tolist() == []
+    assert [part.tolist() for part in _codes.renumber(nothing, size)] == [[], []]
+
+
+def test_ranked_is_the_inverse_of_an_order() -> None:
+    """Codes by appearance, ranked by the sort of their values, find those values again."""
+    values = np.array(["c", "a", "d", "b"])
+    order = np.argsort(values)
+    ranked = _codes.ranked(np.arange(4), order)
+    assert values[order][ranked].tolist() == values.tolist()
+    assert _codes.ranked(np.array([-1, -1]), np.empty(0, dtype=np.int64)).tolist() == [-1, -1]

@@ -1,0 +1,198 @@
+"""What every public function promises: names, signatures, columns, engines, no surprises."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import Engine, column_names, frame_rows
+
+import loyaltykit as lk
+
+PUBLIC = {
+    *("nps", "csat", "ces", "tally", "nps_group"),
+    *("nps_from_counts", "csat_from_counts", "ces_from_counts"),
+    *("retention_rate_from_counts", "churn_rate_from_counts"),
+    *("retention_rate", "churn_rate", "customer_flow", "cohort_retention", "cohort_matrix"),
+    *("normalize_sector", "normalize_relationship", "normalize_loyalty_tier"),
+    *("attach_segments", "loyalty_tier", "pool", "scorecard", "scorecard_matrix", "to_records"),
+}
+MODULES = {"datasets", "errors", "plot"}
+
+# Parameters that later work brings: absent until they do something.
+LATER = {
+    *("weights", "clusters", "strata", "population", "rng", "n_resamples", "contract_end"),
+    *("window", "rule", "amount", "like", "observed_from", "denominator", "grace"),
+}
+POSITIONAL = {
+    "nps": ["data", "score"],
+    "csat": ["data", "score"],
+    "ces": ["data", "score"],
+    "tally": ["data", "score"],
+    "nps_group": ["scores"],
+    "retention_rate": ["data", "customer", "time"],
+    "churn_rate": ["data", "customer", "time"],
+    "customer_flow": ["data", "customer", "time"],
+    "cohort_retention": ["data", "customer", "time"],
+    "loyalty_tier": ["data", "customer", "time"],
+    "cohort_matrix": ["result", "values"],
+    "scorecard_matrix": ["card", "values"],
+    "attach_segments": ["data", "segments"],
+    "pool": ["result"],
+    "to_records": ["result"],
+    "normalize_sector": ["values"],
+    "normalize_relationship": ["values"],
+    "normalize_loyalty_tier": ["values"],
+}
+
+ANSWERS: dict[str, list[Any]] = {
+    "sector": ["B2B", "B2B", "B2C", None, "B2C", "B2B"],
+    "nps": [10, 9, 3, 7, None, 8],
+    "csat": [5, 4, 2, 3, 4, None],
+    "ces": [7, 6, 4, None, 2, 5],
+    "day": [*["2026-01-10"] * 3, *["2026-02-10"] * 3],
+}
+LOG: dict[str, list[Any]] = {
+    "id": [1, 1, 2, 3, 3, 4],
+    "sector": ["B2B", "B2B", "B2C", None, None, "B2C"],
+    "day": ["2026-01-05", "2026-02-06", "2026-01-09", "2026-02-03", "2026-03-02", "2026-03-05"],
+}
+ESTIMATES = ["estimate", "std_error", "ci_low", "ci_high"]
+WORDS = ["confidence_level", "method", "unit", "definition"]
+
+
+def metric(*counts: str) -> list[str]:
+    return ["metric", "n", "n_missing", *counts, *ESTIMATES, *WORDS]
+
+
+Call = Callable[[Engine], Any]
+NPS = metric("promoters", "passives", "detractors")
+CSAT = metric("satisfied")
+CES = metric("easy", "neutral", "hard", "answer_sum", "answer_sumsq")
+RATE = ["period", "coverage", *metric("retained", "churned"), "as_of"]
+COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
+FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
+
+# Every table that reports on groups, written out in full.
+TABLES: dict[str, tuple[Call, list[str]]] = {
+    "nps": (lambda e: lk.nps(e.frame(ANSWERS), "nps"), NPS),
+    "nps by": (lambda e: lk.nps(e.frame(ANSWERS), "nps", by="sector"), ["sector", *NPS]),
+    "nps by time": (
+        lambda e: lk.nps(e.frame(ANSWERS), "nps", by=["sector"], time="day"),
+        ["sector", "period", "coverage", *NPS],
+    ),
+    "csat": (lambda e: lk.csat(e.frame(ANSWERS), "csat"), CSAT),
+    "ces": (lambda e: lk.ces(e.frame(ANSWERS), "ces"), CES),
+    "tally": (
+        lambda e: lk.tally(e.frame(ANSWERS), "nps", by="sector", time="day", scale=(0, 10)),
+        ["sector", "period", "answer", "n"],
+    ),
+    "retention": (lambda e: lk.retention_rate(e.frame(LOG), "id", "day"), RATE),
+    "churn": (lambda e: lk.churn_rate(e.frame(LOG), "id", "day"), RATE),
+    "retention by": (
+        lambda e: lk.retention_rate(e.frame(LOG), "id", "day", by="sector"),
+        ["sector", *RATE],
+    ),
+    "flow": (lambda e: lk.customer_flow(e.frame(LOG), "id", "day"), FLOW),
+    "cohorts": (lambda e: lk.cohort_retention(e.frame(LOG), "id", "day"), COHORT),
+    "pooled cohorts": (
+        lambda e: lk.pool(lk.cohort_retention(e.frame(LOG), "id", "day"), over="cohort"),
+        [name for name in COHORT if name != "cohort"],
+    ),
+    "pooled sectors": (
+        lambda e: lk.pool(lk.nps(e.frame(ANSWERS), "nps", by="sector"), over="sector"),
+        NPS,
+    ),
+    "tier": (lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day"), ["id", "tier"]),
+    "tier through time": (
+        lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day", freq="month"),
+        ["id", "valid_from", "tier"],
+    ),
+    "scorecard": (
+        lambda e: lk.scorecard(
+            lk.nps(e.frame(ANSWERS), "nps", by="sector"), lk.csat(e.frame(ANSWERS), "csat")
+        ),
+        ["name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS],
+    ),
+    "scorecard with periods": (
+        lambda e: lk.scorecard(
+            lk.retention_rate(e.frame(LOG), "id", "day"), lk.csat(e.frame(ANSWERS), "csat")
+        ),
+        [
+            *("name", "dimension", "level", "period", "coverage", "metric", "n", "n_missing"),
+            *(*ESTIMATES, *WORDS, "as_of"),
+        ],
+    ),
+}
+
+
+def test_public_names() -> None:
+    assert set(lk.__all__) == PUBLIC | MODULES
+    assert all(hasattr(lk, name) for name in lk.__all__)
+    assert lk.__all__ == sorted(lk.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC - {"scorecard"}))
+def test_only_columns_and_values_are_positional(name: str) -> None:
+    parameters = inspect.signature(getattr(lk, name)).parameters.values()
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert positional == POSITIONAL.get(name, [])
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_no_parameter_without_effect(name: str) -> None:
+    parameters = set(inspect.signature(getattr(lk, name)).parameters)
+    assert parameters & LATER == set()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_public_function_is_annotated_and_shows_an_example(name: str) -> None:
+    function = getattr(lk, name)
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert all(p.annotation is not p.empty for p in signature.parameters.values())
+    assert ">>> " in (function.__doc__ or "")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns(engine: Engine, name: str) -> None:
+    make, columns = TABLES[name]
+    assert column_names(make(engine)) == columns
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_same_engine_out(engine: Engine, name: str) -> None:
+    result = TABLES[name][0](engine)
+    assert type(result) is type(engine.frame(ANSWERS))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_all_engines_agree_to_the_bit(engine: Engine, name: str) -> None:
+    make, _ = TABLES[name]
+    assert frame_rows(make(engine)) == frame_rows(make(Engine("pandas")))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_strict_json(engine: Engine, name: str) -> None:
+    records = lk.to_records(TABLES[name][0](engine))
+    assert json.loads(json.dumps(records, allow_nan=False)) == records
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_plain_pandas_tables(name: str) -> None:
+    result = TABLES[name][0](Engine("pandas"))
+    assert type(result) is pd.DataFrame
+    assert result.attrs == {}
+    assert result.index.equals(pd.RangeIndex(len(result)))
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(result)), result)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_the_same_twice(engine: Engine, name: str) -> None:
+    make, _ = TABLES[name]
+    assert frame_rows(make(engine)) == frame_rows(make(engine))

@@ -1,0 +1,416 @@
+"""The library on real input, against published totals and naive loops over the same files."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import functools
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import oracles
+import pandas as pd
+import polars as pl
+import pyarrow.csv
+import pytest
+from conftest import Engine, column, frame_rows, only_row, stacked
+
+import loyaltykit as lk
+from loyaltykit.errors import ColumnNotFoundError, DataError, DroppedRowsWarning
+
+Find = Callable[[str], Path]
+
+# ---- SFO airport survey: NPS, CSAT and CES ------------------------------------------------------
+#
+# Codes from ../shared/data/PROVENANCE.md: NETPRO 11 is blank; Q7ALL is text with Blank or BLANK;
+# the ease items have 6 for "don't know" and 0 for blank. The header of 2018 has trailing blanks.
+
+NETPRO = {2017: "NETPRO", 2018: "NETPRO  "}
+Q14FIND = {2017: "Q14FIND", 2018: "Q14FIND "}
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "pandas": pd.read_csv,
+    "pandas-nullable": lambda path: pd.read_csv(path, dtype_backend="numpy_nullable"),
+    "pandas-arrow": lambda path: pd.read_csv(path, dtype_backend="pyarrow"),
+    "polars": lambda path: pl.read_csv(path, infer_schema_length=None),
+    "pyarrow": pyarrow.csv.read_csv,
+}
+
+
+@functools.cache
+def read_with(engine: str, path: Path) -> Any:
+    return READERS[engine](path)
+
+
+@functools.cache
+def read_lines(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def sfo(engine: Engine, real_data: Find) -> Callable[[int], Any]:
+    """Return a year of the survey, read by the engine's own reader."""
+
+    def read(year: int) -> Any:
+        names = [NETPRO[year], Q14FIND[year], "Q7ALL", "STRATA", "BAREA"]
+        frame = read_with(engine.name, real_data(f"sfo/sfo_{year}.csv"))
+        return engine.keep(frame[names] if engine.is_pandas else frame.select(names))
+
+    return read
+
+
+@pytest.fixture
+def sfo_rows(real_data: Find) -> Callable[[int, str, set[str]], list[dict[str, Any]]]:
+    """Return the lines of a year; the named column as a number, or None for the given codes."""
+
+    def read(year: int, name: str, missing: set[str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for line in read_lines(real_data(f"sfo/sfo_{year}.csv")):
+            answer = None if line[name] in {*missing, ""} else int(line[name])
+            rows.append({"STRATA": int(line["STRATA"]), "BAREA": line["BAREA"], name: answer})
+        return rows
+
+    return read
+
+
+# Totals from the issue of the project; the intervals are Tango's.
+@pytest.mark.parametrize(
+    ("year", "n", "n_missing", "buckets", "estimate", "interval"),
+    [
+        (2017, 2746, 85, (1436, 968, 342), 39.84, (37.19, 42.42)),
+        (2018, 2650, 159, (1268, 935, 447), 30.98, None),
+    ],
+)
+def test_sfo_nps(
+    sfo: Callable[[int], Any],
+    year: int,
+    n: int,
+    n_missing: int,
+    buckets: tuple[int, int, int],
+    estimate: float,
+    interval: tuple[float, float] | None,
+) -> None:
+    row = only_row(lk.nps(sfo(year), NETPRO[year], missing=(11,)))
+    assert (row["n"], row["n_missing"]) == (n, n_missing)
+    assert (row["promoters"], row["passives"], row["detractors"]) == buckets
+    assert round(row["estimate"], 2) == estimate
+    if interval is None:
+        low, high = oracles.tango_interval(buckets[0], buckets[2], n, 0.95)
+        interval = 100 * low, 100 * high
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, abs=0.005)
+
+
+@pytest.mark.parametrize("year", [2017, 2018])
+@pytest.mark.parametrize("by", ["STRATA", "BAREA"])
+def test_sfo_nps_by_group(
+    sfo: Callable[[int], Any], sfo_rows: Callable[..., Any], year: int, by: str
+) -> None:
+    table = lk.nps(sfo(year), NETPRO[year], by=by, missing=(11,))
+    expected = oracles.nps(sfo_rows(year, NETPRO[year], {"11"}), NETPRO[year], [by])
+    for row, oracle in zip(frame_rows(table), expected, strict=True):
+        assert row["estimate"] == pytest.approx(oracle["estimate"], rel=1e-12)
+        assert row["std_error"] == pytest.approx(oracle["std_error"], rel=1e-9)
+        counts = (by, "n", "n_missing", "promoters", "passives", "detractors")
+        assert [row[name] for name in counts] == [oracle[name] for name in counts]
+
+
+@pytest.mark.parametrize(
+    ("year", "n", "n_missing", "satisfied"), [(2017, 2688, 143, 2206), (2018, 2625, 184, 2059)]
+)
+def test_sfo_csat(
+    sfo: Callable[[int], Any], year: int, n: int, n_missing: int, satisfied: int
+) -> None:
+    row = only_row(lk.csat(sfo(year), "Q7ALL", missing=("Blank", "BLANK")))
+    assert (row["n"], row["n_missing"], row["satisfied"]) == (n, n_missing, satisfied)
+    assert row["estimate"] == pytest.approx(100 * satisfied / n, rel=1e-15)
+    low, high = oracles.wilson_interval(satisfied, n, 0.95)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((100 * low, 100 * high), abs=1e-9)
+
+
+@pytest.mark.parametrize("year", [2017, 2018])
+def test_sfo_ease_of_finding_the_way(
+    sfo: Callable[[int], Any], sfo_rows: Callable[..., Any], year: int
+) -> None:
+    """1 is difficult, 5 is easy."""
+    name = Q14FIND[year]
+    table = lk.ces(sfo(year), name, by="STRATA", scale=(1, 5), missing=(0, 6))
+    expected = oracles.ces(sfo_rows(year, name, {"0", "6"}), name, ["STRATA"], {4, 5}, {1, 2})
+    for row, oracle in zip(frame_rows(table), expected, strict=True):
+        assert {key: row[key] for key in oracle} == pytest.approx(oracle, rel=1e-12)
+
+
+def test_sfo_years_as_tallies(sfo: Callable[[int], Any]) -> None:
+    """Two waves with columns of different names meet in their tallies."""
+    tallies = [
+        lk.tally(sfo(year), NETPRO[year], by="STRATA", scale=(0, 10), missing=(11,))
+        for year in (2017, 2018)
+    ]
+    row = only_row(lk.nps(stacked(tallies), "answer", counts="n"))
+    assert (row["n"], row["n_missing"]) == (2746 + 2650, 85 + 159)
+    assert (row["promoters"], row["detractors"]) == (1436 + 1268, 342 + 447)
+    by_strata = lk.nps(stacked(tallies), "answer", counts="n", by="STRATA")
+    assert column(by_strata, "STRATA") == [1, 2, 3]
+    assert sum(column(by_strata, "n")) == 2746 + 2650
+
+
+def test_sfo_blank_codes_are_refused_until_named(sfo: Callable[[int], Any]) -> None:
+    with pytest.raises(DataError, match=r"'NETPRO': 84 rows .*0 to 10: 11"):
+        lk.nps(sfo(2017), "NETPRO")
+    with pytest.raises(DataError, match=r"'Q7ALL': 184 rows .*1 to 5: 'BLANK'"):
+        lk.csat(sfo(2018), "Q7ALL", missing=("Blank",))
+
+
+def test_sfo_header_with_trailing_blanks(sfo: Callable[[int], Any]) -> None:
+    with pytest.raises(ColumnNotFoundError, match=r"score='NETPRO'.*Did you mean 'NETPRO  '\?"):
+        lk.nps(sfo(2018), "NETPRO", missing=(11,))
+
+
+# ---- CDNOW: retention by loyalty tier -----------------------------------------------------------
+
+
+@pytest.fixture(params=["pandas", "polars", "pyarrow"])
+def cdnow_purchases(request: pytest.FixtureRequest, real_data: Find) -> Any:
+    """Return the customer and the day of each purchase, as a frame of one engine."""
+    lines = real_data("cdnow/CDNOW_master.txt").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for _, day, *_ in fields]
+    columns = {"id": [customer for customer, *_ in fields], "day": days}
+    return Engine(request.param).frame(columns)
+
+
+def cdnow_april(purchases: Any, tiers: Any) -> dict[str, tuple[int, int, float]]:
+    """Return tier, customers at the start, retained and the rate for April 1997."""
+    table = lk.retention_rate(purchases, "id", "day", by="tier", segments=tiers)
+    return {
+        row["tier"]: (row["n"], row["retained"], row["estimate"])
+        for row in frame_rows(table)
+        if row["period"] == dt.date(1997, 4, 1)
+    }
+
+
+def test_cdnow_retention_by_tier_at_the_start(cdnow_purchases: Any) -> None:
+    tiers = lk.loyalty_tier(cdnow_purchases, "id", "day", freq="month")
+    april = cdnow_april(cdnow_purchases, tiers)
+    assert list(april) == ["new", "repeat", "loyal"]
+    n, retained, estimate = april["new"]
+    assert (n, retained) == (6374, 759)
+    assert round(estimate, 2) == 11.91
+    assert april["new"][2] < april["repeat"][2] < april["loyal"][2]
+
+
+def test_cdnow_retention_by_tier_at_the_end_is_circular(cdnow_purchases: Any) -> None:
+    """Who is still new at the end of April is by construction who did not come in April.
+
+    The 759 who did come have moved up, and lift the rates of the tiers they moved to.
+    """
+    fair = cdnow_april(cdnow_purchases, lk.loyalty_tier(cdnow_purchases, "id", "day", freq="month"))
+    static = lk.loyalty_tier(cdnow_purchases, "id", "day", as_of="1997-04-30")
+    circular = cdnow_april(cdnow_purchases, static)
+    assert circular["new"] == (6374 - 759, 0, 0.0)
+    for tier in ("repeat", "loyal"):
+        assert circular[tier][2] > fair[tier][2]
+    for count in (0, 1):
+        assert sum(row[count] for row in circular.values()) == sum(
+            row[count] for row in fair.values()
+        )
+
+
+def test_cdnow_tiers_at_the_end_of_april(cdnow_purchases: Any) -> None:
+    """For each fortieth customer, against a plain loop."""
+
+    def is_in_sample(row: dict[str, Any]) -> bool:
+        return int(row["id"]) % 40 == 0
+
+    log = [
+        (row["id"], dt.date.fromisoformat(row["day"]), True)
+        for row in filter(is_in_sample, frame_rows(cdnow_purchases))
+    ]
+    expected = oracles.loyalty_tier(log, dt.date(1997, 4, 30))
+    assert set(expected.values()) == {"new", "repeat", "loyal"}
+    at_the_end = lk.loyalty_tier(cdnow_purchases, "id", "day", as_of="1997-04-30")
+    found = {row["id"]: row["tier"] for row in filter(is_in_sample, frame_rows(at_the_end))}
+    assert found == expected
+
+
+# ---- CDNOW: who bought in which month -----------------------------------------------------------
+
+KINDS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "pandas": lambda frame: frame,
+    "polars": pl.from_pandas,
+    "pyarrow": lambda frame: pyarrow.Table.from_pandas(frame, preserve_index=False),
+}
+
+# Active customers of each monthly cohort by age; test_cdnow_cohorts finds them the plain way.
+CDNOW_COHORTS = {
+    "1997-01": "7846 1157 964 810 679 736 720 582 559 594 673 634 528 511 664 472 497 498",
+    "1997-02": "8476 1312 980 783 847 786 626 619 666 721 661 545 568 718 545 548 551",
+    "1997-03": "7248 1032 752 756 674 564 561 579 634 569 464 472 678 420 443 457",
+}
+
+
+def cdnow_counts() -> dict[str, list[int]]:
+    return {month: [int(n) for n in counts.split()] for month, counts in CDNOW_COHORTS.items()}
+
+
+@pytest.fixture
+def purchases(real_data: Find) -> pd.DataFrame:
+    """69,659 purchases of 23,570 customers, from January 1997 to June 1998."""
+    names = ["id", "day", "units", "dollars"]
+    path = real_data("cdnow/CDNOW_master.txt")
+    frame = pd.read_csv(path, sep=r"\s+", skiprows=1, names=names)
+    return frame.assign(day=pd.to_datetime(frame["day"].astype(str), format="%Y%m%d"))
+
+
+@pytest.fixture(params=KINDS)
+def cdnow(request: pytest.FixtureRequest, purchases: pd.DataFrame) -> Any:
+    """The purchases in each engine."""
+    return KINDS[request.param](purchases)
+
+
+@pytest.fixture
+def months(purchases: pd.DataFrame) -> pd.DataFrame:
+    """The plain pandas way: each customer's months, and the first of them."""
+    month = purchases["day"].dt.to_period("M")
+    first = month.groupby(purchases["id"]).transform("min")
+    return pd.DataFrame({"id": purchases["id"], "month": month, "cohort": first})
+
+
+def test_cdnow_cohorts(cdnow: Any, months: pd.DataFrame) -> None:
+    table = frame_rows(lk.cohort_retention(cdnow, "id", "day"))
+    active = months.groupby(["cohort", "month"])["id"].nunique()
+    sizes = months.groupby("cohort")["id"].nunique()
+    calendar = pd.period_range("1997-01", "1998-06", freq="M")
+    assert len(table) == len(calendar) ** 2
+    for row in table:
+        cohort = pd.Period(row["cohort"], "M")
+        month = cohort + row["cohort_age"]
+        if month not in calendar:
+            assert (row["coverage"], row["n"], row["retained"]) == ("unobserved", None, None)
+            continue
+        # 30 June 1998 is the last day of the log, so that all its months are whole.
+        assert row["coverage"] == "observed"
+        assert row["n"] == sizes.get(cohort, 0)
+        assert row["retained"] == active.get((cohort, month), 0)
+        if row["n"]:
+            assert row["estimate"] == pytest.approx(100 * row["retained"] / row["n"])
+    assert sum(row["n"] for row in table if row["cohort_age"] == 0) == 23_570
+
+
+def test_cdnow_triangle(cdnow: Any) -> None:
+    table = lk.cohort_retention(cdnow, "id", "day")
+    matrix = frame_rows(lk.cohort_matrix(table, "retained"))
+    assert len(matrix) == 18
+    for row, (cohort, counts) in zip(matrix, cdnow_counts().items(), strict=False):
+        assert f"{row['cohort']:%Y-%m}" == cohort
+        cells = [row[str(age)] for age in range(18)]
+        assert cells == counts + [None] * (18 - len(counts))
+    # Nobody new came after March 1997: empty cohorts, not missing ones.
+    assert [row["0"] for row in matrix[3:]] == [0] * 15
+
+
+def test_cdnow_cohorts_pooled(cdnow: Any) -> None:
+    pooled = frame_rows(lk.pool(lk.cohort_retention(cdnow, "id", "day"), over="cohort"))
+    counts = list(cdnow_counts().values())
+    for age, row in enumerate(pooled):
+        old_enough = [cohort for cohort in counts if len(cohort) > age]
+        assert row["n"] == sum(cohort[0] for cohort in old_enough)
+        assert row["retained"] == sum(cohort[age] for cohort in old_enough)
+    assert pooled[1]["estimate"] == pytest.approx(100 * (1157 + 1312 + 1032) / 23_570)
+
+
+def test_cdnow_flow_and_rates(cdnow: Any, months: pd.DataFrame) -> None:
+    active: dict[Any, set[Any]] = {
+        month: set(found) for month, found in months.groupby("month")["id"]
+    }
+    first = months.groupby("id")["month"].min()
+    flow = frame_rows(lk.customer_flow(cdnow, "id", "day"))
+    retention = frame_rows(lk.retention_rate(cdnow, "id", "day"))
+    churn = frame_rows(lk.churn_rate(cdnow, "id", "day"))
+    assert len(flow) == len(retention) == len(churn) == 18
+    assert (flow[0]["end"], flow[0]["coverage"], retention[0]["n"]) == (7846, "unobserved", None)
+    for row, stays, leaves in zip(flow[1:], retention[1:], churn[1:], strict=True):
+        month = pd.Period(row["period"], "M")
+        before, now = active[month - 1], active[month]
+        assert row["coverage"] == "observed"
+        assert row["start"] == stays["n"] == leaves["n"] == len(before)
+        assert row["end"] == len(now)
+        assert row["new"] == (first == month).sum()
+        assert row["retained"] == stays["retained"] == len(before & now)
+        assert row["churned"] == leaves["churned"] == len(before - now)
+        assert row["returned"] == len(now - before) - row["new"]
+        assert stays["estimate"] == pytest.approx(100 * len(before & now) / len(before))
+        assert stays["estimate"] + leaves["estimate"] == pytest.approx(100)
+    april = retention[3]
+    assert (april["n"], april["retained"], april["churned"]) == (9524, 1773, 7751)
+
+
+@pytest.mark.parametrize(("freq", "alias"), [("week", "W-SUN"), ("quarter", "Q"), ("year", "Y")])
+def test_cdnow_by_other_periods(cdnow: Any, purchases: pd.DataFrame, freq: str, alias: str) -> None:
+    periods = purchases["day"].dt.to_period(alias)
+    active: dict[Any, set[Any]] = {
+        period: set(found) for period, found in purchases["id"].groupby(periods)
+    }
+    flow = frame_rows(lk.customer_flow(cdnow, "id", "day", freq=freq))
+    assert [row["period"] for row in flow] == [period.start_time.date() for period in active]
+    assert [row["end"] for row in flow] == [len(customers) for customers in active.values()]
+    retained = [len(before & now) for before, now in pairwise(active.values())]
+    assert [row["retained"] for row in flow[1:]] == retained
+    # Half of 1998 is missing, and 30 June 1998 is a Tuesday.
+    assert flow[-1]["coverage"] == ("observed" if freq == "quarter" else "partial")
+
+
+def test_cdnow_split_by_the_first_month(cdnow: Any, months: pd.DataFrame) -> None:
+    # Each customer's first month as a segment: the flow of a group is then that of its cohort.
+    first = months.groupby("id")["month"].min().astype(str).rename("joined").reset_index()
+    kind = {pl.DataFrame: "polars", pyarrow.Table: "pyarrow"}.get(type(cdnow), "pandas")
+    segments = KINDS[kind](first)
+    split = lk.customer_flow(cdnow, "id", "day", by="joined", segments=segments)
+    ends: dict[str, list[int]] = {}
+    for row in frame_rows(split):
+        ends.setdefault(row["joined"], []).append(row["end"])
+    for i, (cohort, counts) in enumerate(cdnow_counts().items()):
+        assert ends[cohort] == [0] * i + counts
+    rates = lk.retention_rate(cdnow, "id", "day", by="joined", segments=segments)
+    pooled = lk.pool(rates, over="joined")
+    whole = lk.retention_rate(cdnow, "id", "day")
+    assert column(pooled, "n") == column(whole, "n")
+    assert column(pooled, "retained") == column(whole, "retained")
+
+
+def test_cdnow_cut_at_an_earlier_day(cdnow: Any, purchases: pd.DataFrame) -> None:
+    # Later rows are left out in silence: the same as a log that was exported then.
+    early = purchases[purchases["day"] <= "1997-10-15"]
+    cut = lk.cohort_retention(cdnow, "id", "day", as_of="1997-10-15")
+    exported = lk.cohort_retention(early, "id", "day", as_of="1997-10-15")
+    assert frame_rows(cut) == frame_rows(exported)
+    assert column(cut, "coverage").count("partial") == 10  # one running month in each cohort
+
+
+# ---- Online Retail: lines of invoices, a quarter of them without a customer ---------------------
+
+
+@pytest.fixture(params=KINDS)
+def retail(request: pytest.FixtureRequest, real_data: Find) -> Any:
+    """40,000 lines as a CSV reader gives them: ids are floats with gaps, times are text."""
+    path = real_data("retail/online_retail_sample40000.csv.gz")
+    return KINDS[request.param](pd.read_csv(path))
+
+
+def test_retail_lines_without_a_customer(retail: Any) -> None:
+    with pytest.raises(DataError, match="'CustomerID': 10,057 rows without a customer"):
+        lk.customer_flow(retail, "CustomerID", "InvoiceDate")
+    with pytest.warns(DroppedRowsWarning, match="10,057 rows left out"):
+        flow = lk.customer_flow(retail, "CustomerID", "InvoiceDate", errors="coerce")
+    rows = frame_rows(flow)
+    assert (rows[0]["period"], rows[-1]["period"]) == (dt.date(2010, 12, 1), dt.date(2011, 12, 1))
+    assert rows[-1]["coverage"] == "partial"  # the log ends on 9 December
+    for row in rows[1:]:
+        assert row["end"] == row["start"] - row["churned"] + row["new"] + row["returned"]
+
+
+def test_retail_amounts_are_no_times(retail: Any) -> None:
+    with pytest.raises(DataError, match=r"'UnitPrice' holds .*, not dates"):
+        lk.customer_flow(retail, "CustomerID", "UnitPrice", errors="coerce")
