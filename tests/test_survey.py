@@ -6,6 +6,7 @@ import datetime as dt
 import inspect
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -978,6 +979,7 @@ def test_metrics_are_those_of_plain_loops(engine: Engine, rows: AnswerRows) -> N
     assert frame_rows(tally) == oracles.tally(plain, "s", ["key"], "times")
 
 
+@pytest.mark.filterwarnings("ignore::loyaltykit.errors.ScaleWarning")  # random answers may be low
 @settings(max_examples=15)
 @given(rows=ANSWER_ROWS, cut=st.integers(0, 30))
 def test_shards_and_order_do_not_matter(engine: Engine, rows: AnswerRows, cut: int) -> None:
@@ -1029,3 +1031,52 @@ def test_duplicated_rows_keep_the_estimate_and_narrow_the_interval(
             if single["n"] > 1:
                 width = single["ci_high"] - single["ci_low"]
                 assert multiple["ci_high"] - multiple["ci_low"] <= width + 1e-9
+
+
+# ---- kinds of values that few columns hold ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pa.array([10, 9, None]), pd.array([10, 9, None]), pd.Index([10, 9, None]), [10, 9, None]],
+    ids=["pyarrow array", "pandas array", "pandas index", "list"],
+)
+def test_a_quick_look_at_any_one_dimensional_array(values: Any) -> None:
+    row = only_row(lk.nps(values))
+    assert (row["n"], row["n_missing"], row["estimate"]) == (2, 1, 100.0)
+
+
+def test_a_quick_look_at_a_range() -> None:
+    assert only_row(lk.nps(range(11)))["n"] == 11
+
+
+def test_counts_may_be_decimals_as_sums_from_sql_are(engine: Engine) -> None:
+    frame = engine.frame({"s": [10, 3], "n": [Decimal(3), Decimal(1)]})
+    assert only_row(lk.nps(frame, "s", counts="n"))["n"] == 4
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"s": [9, 10], "key": [["a"], ["b"]]}),
+        pl.DataFrame({"s": [9, 10], "key": [["a"], ["b"]]}),
+        pl.DataFrame({"s": [9, 10], "key": pl.Series([1, 2], dtype=pl.Object)}),
+        pa.table({"s": [9, 10], "key": [["a"], ["b"]]}),
+    ],
+    ids=["pandas lists", "polars lists", "polars objects", "pyarrow lists"],
+)
+def test_keys_that_cannot_be_compared_are_refused_by_name(frame: Any) -> None:
+    with pytest.raises(DataError, match="'key' holds values of the type"):
+        lk.nps(frame, "s", by="key")
+
+
+def test_integers_of_128_bits() -> None:
+    frame = pl.DataFrame({"s": pl.Series([1, 10], dtype=pl.Int128)})
+    assert only_row(lk.nps(frame, "s"))["n"] == 2
+
+
+def test_low_answers_are_no_warning_where_low_is_good(engine: Engine) -> None:
+    frame = engine.frame({"s": [1, 1, 2, 2, 1, 3]})
+    assert only_row(lk.ces(frame, "s", direction="effort"))["easy"] == 6
+    with pytest.warns(ScaleWarning):
+        lk.ces(frame, "s")

@@ -75,10 +75,11 @@ def observation_end(as_of: object, zone: str | None = None) -> np.datetime64:
         given = _in_zone(given, zone)
     day, time = np.datetime64(given.date(), "D"), given.time()
     if time == dt.time(0) or time >= _LAST_SECOND:
-        after: np.datetime64 = (day + 1).astype("datetime64[us]")
+        after: np.datetime64 = (day + np.timedelta64(1, "D")).astype("datetime64[us]")
         return after
     # Combined anew, because a pandas Timestamp carries nanoseconds that datetime does not have.
-    return np.datetime64(dt.datetime.combine(given.date(), time), "us") + 1
+    moment = np.datetime64(dt.datetime.combine(given.date(), time), "us")
+    return moment + np.timedelta64(1, "us")
 
 
 def _in_zone(moment: dt.datetime, zone: str | None) -> dt.datetime:

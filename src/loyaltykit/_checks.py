@@ -23,7 +23,11 @@ _FREQUENCY_SPELLINGS = {
     "m": "month",
     "ms": "month",
     "me": "month",
+    "1d": "day",
+    "1w": "week",
     "1mo": "month",
+    "1q": "quarter",
+    "1y": "year",
     "monthly": "month",
     "months": "month",
     "q": "quarter",
@@ -293,6 +297,17 @@ def bad_answers(
     msg = (
         f"{column!r}: {rows(count)} with answers that are not whole points of the scale "
         f"{low} to {high}: {listed(values)}. {advice}"
+    )
+    raise DataError(msg)
+
+
+def unknown_labels(
+    column: str, count: int, values: Iterable[object], known: Sequence[str]
+) -> NoReturn:
+    """Raise for labels that are no spelling of any known one."""
+    msg = (
+        f"{column!r}: {rows(count)} with labels that are none of {listed(known)}: "
+        f'{listed(values)}. Correct them, or pass unknown="null" or unknown="other".'
     )
     raise DataError(msg)
 

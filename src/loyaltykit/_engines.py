@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -43,6 +43,20 @@ class Encoded(NamedTuple):
     levels: Series
 
 
+def as_series(values: object) -> object:
+    """Return an array of an engine as its series; anything else as it is."""
+    kind = type(values).__module__.partition(".")[0]
+    if isinstance(values, range) or (kind == "pandas" and getattr(values, "ndim", 0) == 1):
+        import pandas as pd
+
+        return pd.Series(values)  # also of an Index or an extension array
+    if kind == "pyarrow" and hasattr(values, "dictionary_encode"):
+        import pyarrow as pa
+
+        return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    return values
+
+
 def encode(series: Series) -> Encoded:
     """Return the codes and the distinct values of a column, the values in report order.
 
@@ -51,11 +65,22 @@ def encode(series: Series) -> Encoded:
     untyped = series.dtype == nw.Unknown and series.null_count() == len(series)
     if not len(series) or untyped:
         return Encoded(np.full(len(series), -1, dtype=np.int64), series.head(0))
+    if series.dtype.is_nested() or series.dtype in _NOT_ENCODED.get(series.implementation, ()):
+        _refuse_kind(series)
     if series.dtype.is_float():
         series = _nan_to_null(series)
     engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
     codes, levels = engine[series.implementation](series)
     return Encoded(codes, levels.alias(series.name))
+
+
+# Kinds without an order or a hash in their engine; nobody groups by them or answers with them.
+_NOT_ENCODED = {POLARS: (nw.Object, nw.Unknown), ARROW: (nw.Object, nw.Unknown)}
+
+
+def _refuse_kind(series: Series) -> NoReturn:
+    msg = f"{series.name!r} holds values of the type {series.dtype}, which loyaltykit cannot read."
+    raise DataError(msg)
 
 
 def python_values(series: Series) -> list[Any]:
@@ -75,6 +100,9 @@ def _python(value: Any) -> Any:
 
 
 def numeric(series: Series) -> npt.NDArray[Any]:
+    """Return a column of numbers, NaN for null."""
+    if series.dtype in (nw.Int128, nw.UInt128):  # NumPy has none of that size
+        series = series.cast(nw.Float64)
     native = series.to_native()
     if series.implementation is PANDAS and not isinstance(native.dtype, np.dtype):
         if native.isna().any() or series.dtype.is_float():
@@ -92,10 +120,12 @@ def wall_clock(series: Series, zone: str | None, tz: str | None) -> TimeArray:
             series = series.dt.convert_time_zone(tz) if tz else series
             native = series.dt.replace_time_zone(None).to_native()
         return np.asarray(native.to_numpy())
+    if hasattr(native.dtype, "pyarrow_dtype"):  # pandas 2 gives Arrow's times the clock of UTC
+        import pyarrow as pa
+
+        native = pa.chunked_array([pa.array(native)]).to_pandas(date_as_object=False)
     if zone is not None:  # by pandas itself, for zones that narwhals does not know
         native = (native.dt.tz_convert(tz) if tz else native).dt.tz_localize(None)
-    if not isinstance(native.dtype, np.dtype):
-        native = native.astype("datetime64[us]")
     return np.asarray(native.to_numpy())
 
 
@@ -103,7 +133,8 @@ def zone_of(series: Series) -> str | None:
     """Return the zone of an aware column of dates; None for naive ones and for text."""
     zone = getattr(series.dtype, "time_zone", None)
     if series.implementation is PANDAS:  # narwhals does not know those with a _ in their name
-        zone = getattr(series.to_native().dtype, "tz", zone)
+        dtype = series.to_native().dtype
+        zone = getattr(getattr(dtype, "pyarrow_dtype", dtype), "tz", zone)
     return None if zone is None else str(zone)
 
 
@@ -125,7 +156,14 @@ def parse_times(
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # pandas 2 warns where pandas 3 raises
             parsed = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+        several = parsed.dtype == object
     except (ValueError, FutureWarning):
+        several = True
+    if int(pd.__version__.partition(".")[0]) < 3 and not several:
+        # pandas 2 reads naive texts among aware ones in the zone of these, without a word.
+        zoned = texts.dropna().map(_has_zone)
+        several = bool(zoned.any()) and not zoned.all()
+    if several:
         if tz is None or not texts.dropna().map(_has_zone).all():
             msg = f"{name!r} holds times of several zones or none: {remedy}."
             raise DataError(msg) from None
@@ -353,7 +391,10 @@ def _encode_pandas(series: Series) -> Encoded:
         codes = native.cat.codes.to_numpy().astype(np.int64)
         levels = pd.Series(pd.Categorical(native.cat.categories, dtype=native.dtype))
         return Encoded(codes, nw.from_native(levels, series_only=True))
-    codes, uniques = pd.factorize(native)
+    try:
+        codes, uniques = pd.factorize(native)
+    except TypeError:  # lists and the like have no hash
+        _refuse_kind(series)
     levels = pd.Series(uniques, name=native.name)
     try:
         order = levels.argsort().to_numpy()
@@ -375,14 +416,20 @@ def _encode_polars(series: Series) -> Encoded:
 
     native = series.to_native()
     if isinstance(native.dtype, pl.Enum):
-        codes = native.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-        levels = native.dtype.categories.cast(native.dtype)
-        return Encoded(codes, nw.from_native(levels, series_only=True))
+        levels, codes = native.dtype.categories.cast(native.dtype), native.to_physical()
+        return _polars_codes(codes, levels)
     levels = native.drop_nulls().unique().sort()
-    lookup = pl.DataFrame({"level": levels}).with_row_index("code")
-    rows = pl.DataFrame({"level": native})
-    codes = rows.join(lookup, on="level", how="left", maintain_order="left")["code"]
-    filled = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+    if native.dtype in (pl.String, pl.Decimal):  # as text: Polars cannot join on decimals
+        codes = native.cast(pl.String).cast(pl.Enum(levels.cast(pl.String))).to_physical()
+    else:
+        lookup = pl.DataFrame({"level": levels}).with_row_index("code")
+        rows = pl.DataFrame({"level": native})
+        codes = rows.join(lookup, on="level", how="left", maintain_order="left")["code"]
+    return _polars_codes(codes, levels)
+
+
+def _polars_codes(codes: Any, levels: Any) -> Encoded:
+    filled = codes.cast(int).fill_null(-1).to_numpy()
     return Encoded(filled, nw.from_native(levels, series_only=True))
 
 

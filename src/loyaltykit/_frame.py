@@ -75,11 +75,12 @@ def open_values(values: object, name: str = "data") -> Series:
             msg = f"{name} must have one dimension, not {dimensions}."
             raise DataError(msg)
         # Lists of numbers and None become floats with NaN, as analysts meet them in a column.
-        values = pd.Series(values if len(values) else np.empty(0), name=VALUES)
+        values = pd.Series(values if len(values) else np.empty(0))
     try:
-        series: Series = nw.from_native(values, series_only=True)
+        series: Series = nw.from_native(_engines.as_series(values), series_only=True)
     except TypeError:
-        msg = f"{name} must be a DataFrame, a Series or a 1-D array, not {type(values).__name__}."
+        frame = "a DataFrame, " if name == "data" else ""
+        msg = f"{name} must be {frame}a Series or a 1-D array, not {type(values).__name__}."
         raise TypeError(msg) from None
     return series
 
@@ -130,6 +131,8 @@ def numbers(series: Series) -> tuple[npt.NDArray[Any], IntArray | None]:
     Numeric columns come as an integer or float array with NaN for null. Text, categories and
     objects come as an object array of distinct values with one code a row, -1 for null.
     """
+    if series.dtype == nw.Decimal:
+        series = series.cast(nw.Float64)
     if series.dtype.is_integer() or series.dtype.is_float():
         return _engines.numeric(series), None
     if series.dtype == nw.Boolean or series.dtype.is_temporal():
@@ -330,10 +333,14 @@ def chosen(first: Frame, frame: Frame, names: Sequence[str]) -> Frame:
 
 def stack(frames: Sequence[Frame]) -> Frame:
     """Return frames of the same columns under one another."""
-    stacked = nw.concat(list(frames), how="vertical")
-    if stacked.implementation is not PANDAS:
-        return stacked
-    return nw.from_native(stacked.to_native().reset_index(drop=True), eager_only=True)
+    return positional(nw.concat(list(frames), how="vertical"))
+
+
+def positional(frame: Frame) -> Frame:
+    """Return a frame whose rows are told by their place alone, whatever index pandas gave them."""
+    if frame.implementation is not PANDAS:
+        return frame
+    return nw.from_native(frame.to_native().reset_index(drop=True), eager_only=True)
 
 
 def _by_appearance(groups: Groups) -> tuple[IntArray, IntArray]:

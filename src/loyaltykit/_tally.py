@@ -244,6 +244,8 @@ def _row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
     """Return how many answers each row stands for."""
     values, codes = _frame.numbers(series)
     name = series.name
+    if codes is not None and all(isinstance(value, (int, Decimal)) for value in values):
+        values, codes = np.append(values.astype(np.float64), np.nan)[codes], None  # sums from SQL
     if codes is not None:
         msg = f"counts={name!r} must be a column of whole numbers, not {series.dtype}."
         raise DataError(msg)

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from loyaltykit import _checks, _frame, _tally
-from loyaltykit.errors import DataError
 
 # Spellings that customer registers hold, English and Indonesian, in the form `_simplified` gives.
 _SECTOR_SPELLINGS = {
-    "B2B": "b2b, business to business, business, businesses, company, companies, corporate, "
-    "corporation, enterprise, bisnis, perusahaan, korporat, korporasi, badan usaha, swasta",
-    "B2C": "b2c, business to consumer, business to customer, consumer, consumers, individual, "
-    "individuals, personal, household, households, konsumen, perorangan, perseorangan, individu, "
-    "pribadi, rumah tangga",
-    "B2G": "b2g, business to government, government, govt, gov, public sector, ministry, "
-    "municipality, pemerintah, pemerintahan, instansi, instansi pemerintah, lembaga pemerintah, "
-    "kementerian, dinas, pemda, pemkab, pemkot, pemprov",
-    "NPO": "npo, ngo, nonprofit, non profit, not for profit, nonprofit organization, "
-    "nonprofit organisation, non profit organization, non profit organisation, charity, "
-    "foundation, nirlaba, organisasi nirlaba, lembaga nirlaba, yayasan, lsm, "
+    "B2B": "b2b, b to b, btob, business to business, business, businesses, business customer, "
+    "business client, company, companies, private company, private sector, corporate, corporation, "
+    "enterprise, sme, smb, bisnis, perusahaan, korporat, korporasi, badan usaha, swasta, umkm, "
+    "ukm, koperasi, pelanggan bisnis, klien bisnis",
+    "B2C": "b2c, b to c, btoc, business to consumer, business to customer, consumer, consumers, "
+    "end user, end users, individual, individuals, private individual, person, personal, "
+    "household, households, konsumen, perorangan, perseorangan, individu, pribadi, rumah tangga, "
+    "masyarakat, pelanggan perorangan",
+    "B2G": "b2g, b to g, btog, business to government, government, governments, govt, gov, "
+    "government agency, local government, central government, public sector, "
+    "public administration, ministry, municipality, pemerintah, pemerintahan, pemerintah daerah, "
+    "pemerintah pusat, instansi, instansi pemerintah, lembaga pemerintah, lembaga negara, "
+    "badan pemerintah, kementerian, dinas, pemda, pemkab, pemkot, pemprov",
+    "NPO": "npo, npos, ngo, ngos, nonprofit, nonprofits, non profit, not for profit, "
+    "non governmental organization, non governmental organisation, nonprofit organization, "
+    "nonprofit organisation, non profit organization, non profit organisation, "
+    "not for profit organization, not for profit organisation, charity, charities, foundation, "
+    "association, civil society, nirlaba, organisasi nirlaba, lembaga nirlaba, "
+    "organisasi non profit, lembaga non profit, lembaga sosial, yayasan, perkumpulan, lsm, "
     "lembaga swadaya masyarakat, ormas",
 }
 _RELATIONSHIP_SPELLINGS = {
-    "internal": "internal, in house, employee, employees, staff, karyawan, pegawai, dalam",
-    "external": "external, outside, customer, customers, client, clients, eksternal, pelanggan, "
-    "klien, luar",
+    "internal": "internal, intern, in house, inhouse, employee, employees, worker, staff, "
+    "internal customer, karyawan, pegawai, pekerja, staf, dalam, pelanggan internal",
+    "external": "external, extern, outside, customer, customers, client, clients, consumer, "
+    "external customer, eksternal, ekstern, pelanggan, klien, konsumen, luar, pihak luar, "
+    "pelanggan eksternal",
 }
 _TIER_SPELLINGS = {
-    "prospect": "prospect, prospects, prospective, potential, lead, leads, prospek, potensial, "
-    "calon, calon pelanggan, calon klien, pelanggan potensial",
-    "new": "new, new customer, first time, first time buyer, baru, pelanggan baru, klien baru",
-    "repeat": "repeat, repeating, returning, recurring, repeat customer, returning customer, "
-    "berulang, pelanggan berulang, langganan",
-    "loyal": "loyal, loyal customer, setia, pelanggan setia, pelanggan loyal, klien setia",
+    "prospect": "prospect, prospects, prospective, prospective customer, potential, "
+    "potential customer, lead, leads, prospek, prospektif, potensial, calon, calon pelanggan, "
+    "calon klien, calon pembeli, calon konsumen, pelanggan potensial, klien potensial, "
+    "konsumen potensial",
+    "new": "new, new customer, new customers, new client, first time, first time buyer, "
+    "first time customer, one time, one time buyer, baru, pelanggan baru, klien baru, "
+    "konsumen baru, pembeli baru",
+    "repeat": "repeat, repeating, returning, recurring, repeat customer, repeat customers, "
+    "repeat buyer, returning customer, returning customers, berulang, pelanggan berulang, "
+    "klien berulang, konsumen berulang, langganan",
+    "loyal": "loyal, loyal customer, loyal customers, loyal client, setia, pelanggan setia, "
+    "pelanggan loyal, klien setia, klien loyal, konsumen setia, konsumen loyal",
 }
 
 
@@ -169,7 +185,8 @@ def nps_group(scores: Any, *, promoter_min: int = 9, detractor_max: int = 6) -> 
     points = (0, 10)
     promoter, detractor = _checks.check_nps_cutoffs(points, promoter_min, detractor_max)
     series = _frame.open_values(scores, "scores")
-    slots = _tally.slots(series, _tally.make_scale(points, ()), "Correct them, or make them null.")
+    named = series.alias(series.name or "scores")
+    slots = _tally.slots(named, _tally.make_scale(points, ()), "Correct them, or make them null.")
     # One code per slot: eleven answers, then missing, which is null.
     answers = np.arange(11)
     codes = np.append((answers > detractor).astype(np.int64) + (answers >= promoter), -1)
@@ -195,11 +212,7 @@ def _normalized(values: Any, spellings: Mapping[str, str], unknown: str) -> Any:
     if unknown == "raise" and (strange & used[:-1]).any():
         rows = int((strange & used[:-1])[encoded.codes[encoded.codes >= 0]].sum())
         names = _frame.sample(encoded.levels, np.flatnonzero(strange & used[:-1]))
-        msg = (
-            f"{_checks.rows(rows)} with labels that are none of {_checks.listed(spellings)}: "
-            f'{_checks.listed(names)}. Correct them, or pass unknown="null" or unknown="other".'
-        )
-        raise DataError(msg)
+        _checks.unknown_labels(series.name or "values", rows, names, list(spellings))
     rest = len(spellings) if unknown == "other" else -1
     codes = np.array([*(rest if code is None else code for code in found), -1], dtype=np.int64)
     return _frame.categories(series, codes[encoded.codes], labels).to_native()
@@ -207,5 +220,7 @@ def _normalized(values: Any, spellings: Mapping[str, str], unknown: str) -> Any:
 
 def _simplified(label: object) -> str:
     """Return a label in lower case, with one blank between words and nothing else."""
-    words = "".join(c if c.isalnum() else " " for c in str(label).casefold())
+    # Full-width letters become plain ones; "gov't" is one word.
+    text = unicodedata.normalize("NFKC", str(label)).casefold().replace("'", "")
+    words = "".join(c if c.isalnum() else " " for c in text)
     return " ".join(words.split())

@@ -67,7 +67,10 @@ def scorecard(*results: Any, names: Sequence[str] | None = None) -> Any:
     if given is not None and len(given) != len(results):
         msg = f"names has {len(given)} names for {len(results)} tables."
         raise ParameterError(msg)
-    frames = [_frame.open_frame(result, f"results[{i}]") for i, result in enumerate(results)]
+    frames = [
+        _frame.positional(_frame.open_frame(result, f"results[{i}]"))
+        for i, result in enumerate(results)
+    ]
     for i, frame in enumerate(frames):
         _frame.same_engine(frames[0], frame, f"results[{i}]")
         _check_metric_table(frame, i)
@@ -165,7 +168,8 @@ def _levels(frame: _frame.Frame, keys: Sequence[str]) -> np.ndarray[Any, Any]:
 
 
 def _text(value: Any) -> str:
-    return _MISSING if value is None else str(value)
+    # pandas has no dates, only midnights.
+    return _MISSING if value is None else str(value).removesuffix(" 00:00:00")
 
 
 def _one_definition_each(card: _frame.Frame) -> None:

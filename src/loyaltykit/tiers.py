@@ -168,8 +168,8 @@ def _everybody(
 def _starts(log: _activity.Log, freq: str | None) -> IntArray:
     """Return the days before which purchases count: period starts, or the day after as_of."""
     if freq is None:
-        after = np.datetime64(0, "D") if log.end is None else _activity.as_of_day(log) + 1
-        return np.array([after.astype(np.int64)])
+        last = np.datetime64(0, "D") if log.end is None else _activity.as_of_day(log)
+        return np.array([last.astype(np.int64) + 1])
     return _activity.starts(_activity.activity(log, freq)).astype(np.int64)
 
 
@@ -202,9 +202,7 @@ def _tiers(
     current = _calendar.period_codes(starts - 1, "month")
     enters = np.searchsorted(starts, day, side="right")
     leaves = np.searchsorted(current, month + window, side="left")
-    months = _running(owner, enters, size, len(starts)) - _running(
-        owner, np.maximum(enters, leaves), size, len(starts)
-    )
+    months = _running(owner, enters, size, len(starts)) - _running(owner, leaves, size, len(starts))
     tier = np.minimum(purchases, 2)
     tier[(purchases > 1) & (months >= periods)] = 3
     return tier
