@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
@@ -34,13 +35,14 @@ def main() -> int:
     try:
         responses, interactions, customers = frames(options)
         card, nps = measured(options, responses, interactions, customers)
-    except (OSError, pd.errors.ParserError, lk.errors.LoyaltyKitError) as error:
+        draw(card, nps, options.output)
+    except (OSError, ValueError) as error:  # the library's own errors are ValueErrors
         print(f"scorecard: {error}", file=sys.stderr)
+        print("scorecard: --help lists the options, such as --missing for codes", file=sys.stderr)
         return 2
     print(readable(card).to_string(index=False, na_rep="-"))
     print("\nEstimate [95% interval] n. NPS in points, CES in scale points, the others in percent.")
     print("Retention and churn are monthly, pooled over the months that were observed in full.")
-    draw(card, nps, options.output)
     print(f"\nWrote {options.output}")
     return 0
 
@@ -71,12 +73,21 @@ def parsed() -> argparse.Namespace:
 def frames(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return responses, interactions and customers: the user's own, or the samples."""
     if options.responses:
-        return tuple(pd.read_csv(getattr(options, name)) for name in FILES)
+        return tuple(read(getattr(options, name)) for name in FILES)
     return (
         lk.datasets.sample_responses(5_000, rng=1),
         lk.datasets.sample_interactions(20_000, rng=1),
         lk.datasets.sample_customers(2_000, rng=1),
     )
+
+
+def read(path: str) -> pd.DataFrame:
+    """Return a CSV file; say which file it was that cannot be read."""
+    try:
+        return pd.read_csv(path)
+    except (UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        msg = f"{path} is no CSV file in UTF-8: {error}"
+        raise lk.errors.DataError(msg) from error
 
 
 def measured(
@@ -135,15 +146,16 @@ def need(frame: pd.DataFrame, name: str, *columns: str) -> None:
 
 def readable(card: pd.DataFrame) -> pd.DataFrame:
     """Return a slide's table: a row per group, and per metric its value, interval and n."""
-    shown = card.assign(
-        value=[
-            "no answers"
-            if pd.isna(row.estimate)
-            else f"{row.estimate:.1f} [{row.ci_low:.1f}, {row.ci_high:.1f}] n={row.n:,}"
-            for row in card.itertuples()
-        ]
-    )
+    shown = card.assign(value=[cell(row) for row in card.itertuples()])
     return lk.scorecard_matrix(shown, values="value")
+
+
+def cell(row: NamedTuple) -> str:
+    """Return one estimate with its interval and its base."""
+    if pd.isna(row.estimate):
+        return "nobody"
+    interval = "" if pd.isna(row.ci_low) else f" [{row.ci_low:.1f}, {row.ci_high:.1f}]"
+    return f"{row.estimate:.1f}{interval} n={row.n:,}"
 
 
 def draw(card: pd.DataFrame, nps_tables: list[pd.DataFrame], path: str) -> None:
@@ -156,7 +168,7 @@ def draw(card: pd.DataFrame, nps_tables: list[pd.DataFrame], path: str) -> None:
     for row, table in zip(axes, nps_tables, strict=True):
         dimension = table.columns[0]
         lk.plot.nps_bars(table, ax=row[0])
-        for panel, name in zip(row[1:], ("csat", "retention_rate"), strict=True):
+        for panel, name in zip(row[1:], ("retention_rate", "churn_rate"), strict=True):
             lk.plot.estimates(rows_of(card, dimension, name), ax=panel)
     figure.suptitle("Scorecard by sector and by loyalty tier, with 95% intervals")
     figure.savefig(path, dpi=110)

@@ -979,7 +979,7 @@ def test_text_ids_match_categories(engine: Engine) -> None:
 @pytest.mark.parametrize("errors", ["raise", "coerce"])
 def test_null_ids_in_segments(engine: Engine, log: Any, errors: str) -> None:
     customers = engine.frame({"id": [1, None, None], "sector": ["B2B", "B2C", "NPO"]})
-    with pytest.raises(DataError, match=r"segments.*2 rows without"):
+    with pytest.raises(DataError, match=r"segments.*2 rows whose"):
         lk.customer_flow(log, "id", "day", by="sector", segments=customers, errors=errors)
 
 

@@ -378,7 +378,7 @@ def test_result_of_another_kind_is_refused_with_what_it_lacks() -> None:
         ),
         (
             lambda: _checks.null_keys("segments", "customer", 3),
-            ["segments: 3 rows without a 'customer'"],
+            ["segments: 3 rows whose 'customer' is null"],
         ),
         (
             lambda: _checks.duplicate_keys("segments", ["customer"], 2, [7]),

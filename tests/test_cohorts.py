@@ -10,7 +10,15 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import CONSTRUCTORS, Engine, column, column_names, dtype_names, frame_rows
+from conftest import (
+    CONSTRUCTORS,
+    Engine,
+    column,
+    column_names,
+    dtype_names,
+    frame_rows,
+    stacked,
+)
 from hypothesis import given, settings
 from random_logs import Case, cases, log_frame
 
@@ -366,3 +374,20 @@ def test_shards_split_by_customer_add_up(name: str, case: Case) -> None:
     assert added == {cell: found[1:3] for cell, found in whole.items() if cell in added}
     rest = [found for cell, found in whole.items() if cell not in added]
     assert all(found[0] == "unobserved" or not found[1] for found in rest)
+
+
+def test_a_stray_date_is_named_before_it_fills_the_memory(engine: Engine) -> None:
+    log = engine.frame({"id": [1, 2], "day": ["1900-01-01", "2026-01-05"]})
+    with pytest.raises(DataError, match="from 1900-01-01 to 2026-01-05"):
+        lk.cohort_retention(log, "id", "day", freq="day")
+    with pytest.raises(DataError, match="Check the dates, or choose a longer freq"):
+        lk.cohort_retention(log, "id", "day", freq="week")
+
+
+def test_the_matrix_has_ages_in_order_and_one_row_for_a_cell(engine: Engine) -> None:
+    log = engine.frame({"id": [1, 1], "day": ["2026-01-05", "2026-02-05"]})
+    table = lk.cohort_retention(log, "id", "day", as_of="2026-02-28")
+    upside_down = table[::-1] if not isinstance(table, pa.Table) else table.take([3, 2, 1, 0])
+    assert column_names(lk.cohort_matrix(upside_down)) == ["cohort", "0", "1"]
+    with pytest.raises(ParameterError, match="several rows for one cell"):
+        lk.cohort_matrix(stacked([table, table]))

@@ -318,6 +318,8 @@ ZONES = {
 @pytest.mark.parametrize(("zone", "hour"), ZONES.items())
 def test_every_spelling_of_a_zone(engine: Engine, zone: str, hour: int) -> None:
     """17:30 UTC on 31 January, in each zone."""
+    if engine.name == "pyarrow" and zone == "+07:00" and int(pa.__version__.split(".")[0]) < 21:
+        pytest.skip("this PyArrow cannot tell the clock of an offset")
     moment = dt.datetime(2026, 1, 31, 17, 30)
     frame = engine.typed({"day": [moment]}, "day", pa.timestamp("us", zone))
     local = dt.datetime(2026, 1, 31, 0, 30) + dt.timedelta(hours=hour)

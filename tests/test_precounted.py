@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -390,3 +391,14 @@ def test_the_counts_passed_in_stay_as_they_are(name: str) -> None:
     before = {key: value.copy() for key, value in counts.items()}
     FUNCTIONS[name](**counts)
     assert all(np.array_equal(counts[key], before[key]) for key in counts)
+
+
+@pytest.mark.parametrize("n", [2**71, [2**71], [Fraction(5, 2)]])
+def test_numbers_that_are_no_counts(n: Any) -> None:
+    with pytest.raises(DataError, match="n must hold whole numbers, 0 or more and below"):
+        lk.csat_from_counts(satisfied=1 if isinstance(n, int) else [1], n=n)
+
+
+def test_labels_that_tell_nothing_apart() -> None:
+    with pytest.raises(ParameterError, match="labels is empty"):
+        lk.csat_from_counts(satisfied=[1, 2], n=[3, 4], labels={})

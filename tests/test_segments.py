@@ -507,14 +507,14 @@ def test_changes_need_valid_from(engine: Engine) -> None:
 def test_segments_without_a_key_are_refused(engine: Engine, on: Any) -> None:
     customers = engine.frame({**CUSTOMERS, "id": [1, None, None]})
     answers = engine.frame({**ANSWERS, "staff": [1, 2, 3, 4]})
-    with pytest.raises(DataError, match="segments: 2 rows without a 'id'"):
+    with pytest.raises(DataError, match="segments: 2 rows whose 'id' is null"):
         lk.attach_segments(answers, customers, on=on, columns="sector")
 
 
 def test_nan_is_no_key(engine: Engine) -> None:
     """Nor is it in pandas columns of Arrow types, where it is not null by itself."""
     customers = engine.frame({"id": [1.0, float("nan")], "of": ["a", "b"]})
-    with pytest.raises(DataError, match="segments: 1 row without a 'id'"):
+    with pytest.raises(DataError, match="segments: 1 row whose 'id' is null"):
         lk.attach_segments(engine.frame({"id": [1.0, float("nan")]}), customers, on="id")
 
 
@@ -664,3 +664,29 @@ def test_changes_need_a_date(engine: Engine, since: list[Any], match: str) -> No
     # An error names only keywords that the function has.
     advised = set(re.findall(r"(\w+)=", str(raised.value)))
     assert advised <= set(inspect.signature(lk.attach_segments).parameters)
+
+
+# ---- keys and clocks that once went wrong -------------------------------------------------------
+
+
+def test_many_wide_keys_do_not_outgrow_64_bits(engine: Engine) -> None:
+    keys = {f"k{i}": list(range(3000)) for i in range(7)}
+    segments = engine.frame({**keys, "of": list(range(3000))})
+    table = lk.attach_segments(engine.frame(keys), segments, on=list(keys))
+    assert column(table, "of") == list(range(3000))
+
+
+def test_text_with_a_zone_is_compared_as_a_moment(engine: Engine) -> None:
+    """03:00 in Jakarta is 20:00 of the day before in UTC."""
+    answers = engine.frame({"id": [1, 1], "t": ["2026-02-01T03:00:00+07:00"] * 2})
+    changes = engine.frame({"id": [1], "since": ["2026-02-01T00:00:00Z"], "tier": ["new"]})
+    table = lk.attach_segments(answers, changes, on="id", time="t", valid_from="since")
+    assert column(table, "tier") == [None, None]
+
+
+def test_tiers_of_a_log_join_back_to_answers_with_a_zone(engine: Engine) -> None:
+    log = engine.frame({"id": [1, 1], "day": ["2026-01-05", "2026-02-05"]})
+    tiers = lk.loyalty_tier(log, "id", "day", freq="month")
+    answers = engine.frame({"id": [1, 1], "t": ["2026-01-31T12:00Z", "2026-02-01T00:00Z"]})
+    table = lk.attach_segments(answers, tiers, on="id", time="t", valid_from="valid_from")
+    assert column(table, "tier") == [None, "new"]

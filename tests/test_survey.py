@@ -1080,3 +1080,9 @@ def test_low_answers_are_no_warning_where_low_is_good(engine: Engine) -> None:
     assert only_row(lk.ces(frame, "s", direction="effort"))["easy"] == 6
     with pytest.warns(ScaleWarning):
         lk.ces(frame, "s")
+
+
+def test_true_and_false_are_answers_on_a_scale_of_two(engine: Engine) -> None:
+    frame = engine.frame({"s": [True, False, None, True]})
+    row = only_row(lk.csat(frame, "s", scale=(0, 1)))
+    assert (row["n"], row["n_missing"], row["satisfied"]) == (3, 1, 2)

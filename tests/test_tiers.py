@@ -557,7 +557,7 @@ def test_arrow_dictionary_that_holds_a_customer_twice() -> None:
 
 def test_customers_without_an_id_are_refused(engine: Engine) -> None:
     customers = engine.frame({"id": [1, None, 4, None]})
-    with pytest.raises(DataError, match="customers: 2 rows without a 'id'"):
+    with pytest.raises(DataError, match="customers: 2 rows whose 'id' is null"):
         lk.loyalty_tier(engine.frame(LOG), "id", "day", customers=customers)
 
 

@@ -19,7 +19,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 VALID_FROM = "valid_from"
-_MOST_CELLS = 100_000_000
+_MOST_ROWS = 5_000_000
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
@@ -244,24 +244,32 @@ def _split_of_segments(lookup: _frame.Frame, log: Log, customer: str, by: Sequen
         of_customer = np.full(len(log.ids), unknown, dtype=np.int64)
         of_customer[in_log[in_log >= 0]] = groups.codes[in_log >= 0]
         return Split(groups.keys, groups.size, of_customer, None, None)
-    moment = moments(lookup[VALID_FROM], log.zone, None)
+    moment = valid_moments(lookup[VALID_FROM], log.zone)
     refuse_duplicates(lookup[customer], owners.codes, moment, "segments", [customer, VALID_FROM])
     order = np.lexsort((moment, in_log))
     group = np.append(groups.codes[order], unknown)
     return Split(groups.keys, groups.size, group, in_log[order], moment[order])
 
 
-def moments(series: _frame.Series, zone: str | None, errors: str | None) -> IntArray:
-    """Return microseconds since 1970; aware times are read in the zone of what they meet."""
-    own = _frame.zone_of(series)
-    if own is not None and zone is None:
+def valid_moments(series: _frame.Series, zone: str | None) -> IntArray:
+    """Return since when rows hold, in microseconds on the clock of what they are held against.
+
+    Naive times are taken to be on that clock already; aware ones are moved to it.
+    """
+    since = _frame.read_times(series, None, None)
+    if since.zone is None:
+        return microseconds(since.values)
+    if zone is None:
         msg = (
-            f"{series.name!r} in segments has the time zone {own}, and the log has none: they "
-            "cannot be compared. Give both a zone, or neither."
+            f"{series.name!r} in segments has the time zone {since.zone}, and the times in data "
+            "have none: they cannot be compared. Give both a zone, or neither."
         )
         raise DataError(msg)
-    tz = None if own is None else zone
-    times = _frame.read_times(series, tz, errors).values
+    return microseconds(_frame.read_times(series, zone, None).values)
+
+
+def microseconds(times: _frame.TimeArray) -> IntArray:
+    """Return times as microseconds since 1970."""
     return times.astype("datetime64[us]").view(np.int64)
 
 
@@ -333,21 +341,22 @@ def flows(active: Activity, split: Split) -> IntArray:
     what = np.concatenate([kind, np.full(int(left.sum()), CHURNED)])
     day = starts(active).astype(np.int64)
     group = groups_at(split, who, day[when])
-    size = _bearable((split.length + 1) * active.span * 4, active)
+    refuse_blow_up((split.length + 1) * active.span, active, _MOST_ROWS)
+    size = (split.length + 1) * active.span * 4
     cells = np.bincount((group * active.span + when) * 4 + what, minlength=size)
     return cells.reshape(split.length + 1, active.span, 4).astype(np.int64)
 
 
-def _bearable(cells: int, active: Activity) -> int:
-    """Refuse tables that one stray date, or very short periods, would blow up."""
-    if cells > _MOST_CELLS:
-        days = starts(active)
-        msg = (
-            f"The log spans {active.span:,} periods of a {active.freq}, from {days[0]} to "
-            f"{days[-1]}: a table of {cells:,} cells. Check the dates, or choose a longer freq."
-        )
-        raise DataError(msg)
-    return cells
+def refuse_blow_up(rows: int, active: Activity, most: int) -> None:
+    """Refuse the tables that one stray date, or very short periods, would make."""
+    if rows <= most:
+        return
+    days = starts(active)
+    msg = (
+        f"The log spans {active.span:,} periods of a {active.freq}, from {days[0]} to {days[-1]}: "
+        f"a table of up to {rows:,} rows. Check the dates, or choose a longer freq."
+    )
+    raise DataError(msg)
 
 
 def cohorts(active: Activity, split: Split) -> IntArray:
@@ -364,6 +373,7 @@ def cohorts(active: Activity, split: Split) -> IntArray:
     of_pair = np.cumsum(first) - 1
     # A customer's row of the table is settled once; each pair then only adds its age.
     row = (group * span + joined) * span - joined
-    size = _bearable((split.length + 1) * span * span, active)
+    size = (split.length + 1) * span * span
+    refuse_blow_up(size, active, _MOST_ROWS)
     cells = np.bincount(row[of_pair] + period, minlength=size)
     return cells.reshape(split.length + 1, span, span).astype(np.int64)

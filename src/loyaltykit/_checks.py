@@ -1,4 +1,4 @@
-"""Parameter checks. Every message a user can meet is built here."""
+"""Parameter checks, and the messages that several modules share."""
 
 from __future__ import annotations
 
@@ -342,7 +342,7 @@ def changes_within_customer(names: Sequence[str], count: int, ids: Iterable[obje
 
 def null_keys(frame: str, column: str, count: int) -> NoReturn:
     """Raise for a lookup frame with a null key."""
-    msg = f"{frame}: {rows(count)} without a {column!r}. Remove them: they could match nobody."
+    msg = f"{frame}: {rows(count)} whose {column!r} is null. Remove them: they match nobody."
     raise DataError(msg)
 
 

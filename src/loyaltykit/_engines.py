@@ -152,6 +152,7 @@ def parse_times(
         texts = texts.str.strip()
     # It would also read these two, and give another answer every day.
     texts = texts.mask(texts.astype(str).str.lower().isin(["now", "today"]))
+    texts = texts.mask(texts.astype(str).str.fullmatch(r"\d{4}"))  # a number, as a year alone is
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # pandas 2 warns where pandas 3 raises
@@ -250,6 +251,10 @@ def stacked(first: Series, second: Series) -> Series:
 
     if one.dtype != other.dtype:
         one, other = (_decoded(column) for column in (one, other))
+    if {first.dtype.is_signed_integer(), second.dtype.is_signed_integer()} == {True, False} and (
+        first.dtype.is_integer() and second.dtype.is_integer()
+    ):
+        one, other = one.astype(object), other.astype(object)  # floats would lose the last digits
     return nw.from_native(pd.concat([one, other], ignore_index=True), series_only=True)
 
 
@@ -259,6 +264,20 @@ def _decoded(column: Any) -> Any:
         return column.astype(column.cat.categories.dtype)
     value_type = getattr(getattr(column, "type", None), "value_type", None)
     return column if value_type is None else column.cast(value_type)
+
+
+def zeros_and_ones(series: Series) -> Series:
+    """Return a column of true and false as 1 and 0; any other column as it is."""
+    if series.dtype == nw.Boolean:
+        return series.cast(nw.Float64)
+    if series.dtype != nw.Object or series.implementation is not PANDAS:
+        return series
+    import pandas as pd
+
+    native = series.to_native()
+    if pd.api.types.infer_dtype(native) != "boolean":
+        return series
+    return nw.from_native(native.astype("boolean").astype("Float64"), series_only=True)
 
 
 def apart_from_truths(series: Series) -> tuple[npt.NDArray[np.bool_] | None, Series]:

@@ -1,8 +1,8 @@
 """The only door to DataFrame engines: read columns as arrays, code groups, write tables.
 
 Columns come in through narwhals; what it has no word for (categories, dictionaries, masks) is
-asked of the engine itself, in the functions at the end of this file. Everything beyond this door
-is NumPy. NaN becomes null here, once: a null is code -1, NaN or NaT from here on.
+asked of the engine itself, in `_engines`. Everything beyond this door is NumPy. NaN becomes null
+on the way in, once: a null is code -1, NaN or NaT from here on.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from loyaltykit._engines import encode as encode
 from loyaltykit._engines import python_values as python_values
 from loyaltykit._engines import stacked as stacked
 from loyaltykit._engines import take as take
+from loyaltykit._engines import zeros_and_ones as zeros_and_ones
 from loyaltykit._engines import zone_of as zone_of
 from loyaltykit.errors import DataError, LoyaltyKitError, ParameterError
 
@@ -136,7 +137,8 @@ def numbers(series: Series) -> tuple[npt.NDArray[Any], IntArray | None]:
     if series.dtype.is_integer() or series.dtype.is_float():
         return _engines.numeric(series), None
     if series.dtype == nw.Boolean or series.dtype.is_temporal():
-        msg = f"{series.name!r} holds {series.dtype}, not numbers."
+        hint = " True and False are answers on scale=(0, 1)." if series.dtype == nw.Boolean else ""
+        msg = f"{series.name!r} holds {series.dtype}, not numbers.{hint}"
         raise DataError(msg)
     truths, rest = _engines.apart_from_truths(series)
     codes, levels = encode(rest)
@@ -153,7 +155,6 @@ def parse_numbers(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], FloatArra
     import pandas as pd
 
     texts = pd.Series(values, dtype=object).map(str).str.strip()
-    # True is a number to Python, but nobody answers a question with it.
     parsed = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
     return texts.to_numpy(dtype=object), parsed
 
@@ -304,9 +305,18 @@ def all_null(frame: Frame, row: int) -> bool:
 
 
 def pivot(frame: Frame, index: Sequence[str], on: str, values: str) -> Any:
-    """Return a native frame with a column per level of ``on``; both in order of appearance."""
+    """Return a native frame with a row per index and a column per level of ``on``.
+
+    Rows and texts come in order of appearance, numbers in their own.
+    """
     row, first = _by_appearance(group(frame, index))
-    column, heads = _by_appearance(group(frame, [on]))
+    columns = group(frame, [on])
+    column, heads = columns.codes, _codes.first_rows(columns.codes, columns.size)
+    if frame[on].dtype == nw.String:
+        column, heads = _by_appearance(columns)
+    if len(_codes.distinct(row * len(heads) + column, len(first) * len(heads))) < len(frame):
+        msg = f"result has several rows for one cell of {_checks.listed([*index, on])}."
+        raise ParameterError(msg)
     cells = np.full((len(first), len(heads)), -1, dtype=np.int64)
     cells[row, column] = np.arange(len(frame))
     made = [rows(frame.select(list(index)), first)]
@@ -357,9 +367,3 @@ def pandas_keys(columns: Mapping[str, Any] | None = None) -> Frame:
     # An index of their own would line the columns up with something else.
     made = {name: pd.Series(values).array for name, values in (columns or {}).items()}
     return nw.from_native(pd.DataFrame(made), eager_only=True)
-
-
-# ---- group codes --------------------------------------------------------------------------------
-
-# A table of this many counters is cheaper to fill than a sort of the rows is to make.
-_MOST_DIRECT = 1 << 24

@@ -141,6 +141,8 @@ def count_answers(
     errors: str,
 ) -> Tally:
     """Count every point of the scale, and the missing answers, in each group that is present."""
+    needed = dict.fromkeys(name for name in (score, *by, counts, time) if name is not None)
+    frame = frame.select(list(needed))
     if time is not None:
         frame, periods = _periods(frame, time, freq, errors)
     groups = _frame.group(frame, by)
@@ -165,7 +167,7 @@ def _periods(
     """Return the rows that have a time, and the period of each."""
     times, _, lost = _frame.read_times(frame[time], None, errors)
     if lost is not None:
-        frame, times = frame.filter((~lost).tolist()), times[~lost]
+        frame, times = _frame.rows(frame, np.flatnonzero(~lost)), times[~lost]
         _checks.warn(
             f"{_checks.rows(int(lost.sum()))} left out: no usable date in {time!r}.",
             DroppedRowsWarning,
@@ -183,7 +185,10 @@ def _count(
     errors: str,
 ) -> IntArray:
     """Return counts by group and slot, off-scale answers counted as missing or refused."""
-    values, value_codes = _frame.numbers(frame[score])
+    answers = frame[score]
+    if (scale.low, scale.high) == (0, 1):
+        answers = _frame.zeros_and_ones(answers)
+    values, value_codes = _frame.numbers(answers)
     value_slots = None if value_codes is None else _slots_of_texts(values, scale)
     weights = None if counts is None else _row_counts(frame[counts])
     width = scale.off + 1
@@ -203,7 +208,7 @@ def _count(
     table = cells.reshape(size, width)
     if table[:, scale.off].any():
         if errors == "raise":
-            slots(frame[score], scale)
+            slots(answers, scale)
         table[:, scale.no_answer] += table[:, scale.off]
     return table
 

@@ -47,8 +47,8 @@ def cohort_retention(
         the row that holds at the start of the cohort's period decides. A customer without one has
         a null key.
     as_of : date, datetime or str, optional
-        End of observation; a date means the end of that day. By default the end of the last row's
-        day. Later rows are left out.
+        End of observation; a date means the end of that day, and so does a datetime at midnight or
+        in a day's last second. By default the end of the last row's day. Later rows are left out.
     tz : str, optional
         Zone in which aware times are read, instead of their own.
     errors : {"raise", "coerce"}, optional

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _checks, _estimates, _frame, _results, _tally
 from loyaltykit.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
 Counts = int | Sequence[int] | npt.NDArray[Any]
@@ -29,7 +32,7 @@ def nps_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "score",
-) -> Any:
+) -> pd.DataFrame:
     """Net Promoter Score from the counts of promoters, detractors and either passives or all.
 
     Parameters
@@ -96,7 +99,7 @@ def csat_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "wilson",
-) -> Any:
+) -> pd.DataFrame:
     """Customer satisfaction from the counts of satisfied and of all valid answers.
 
     Parameters
@@ -149,7 +152,7 @@ def ces_from_counts(
     statistic: str = "mean",
     easy_min: int | None = None,
     method: str | None = None,
-) -> Any:
+) -> pd.DataFrame:
     """Customer Effort Score from the number of answers at each point of the scale.
 
     Parameters
@@ -230,7 +233,7 @@ def retention_rate_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "wilson",
-) -> Any:
+) -> pd.DataFrame:
     r"""Customer retention rate from the customers at the start, at the end, and those won.
 
     .. math:: retention = 100 \frac{end - new - returned}{start}
@@ -292,7 +295,7 @@ def churn_rate_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "wilson",
-) -> Any:
+) -> pd.DataFrame:
     r"""Customer churn rate from the customers at the start and those of them who were lost.
 
     .. math:: churn = 100 \frac{lost}{start}
@@ -346,8 +349,8 @@ def _table(
     method: str,
     confidence_level: float,
     definition: str,
-) -> Any:
-    return _results.metric_table(
+) -> pd.DataFrame:
+    table: pd.DataFrame = _results.metric_table(
         keys,
         metric,
         counts,
@@ -357,6 +360,7 @@ def _table(
         confidence_level=_checks.check_confidence_level(confidence_level),
         definition=definition,
     )
+    return table
 
 
 def _aligned(given: Mapping[str, Any], labels: Labels) -> tuple[dict[str, IntArray], _frame.Frame]:
@@ -381,7 +385,11 @@ def _key_columns(labels: Labels, length: int, *, many: bool) -> dict[str, Sequen
         _checks.wrong_type("labels", labels, "a sequence, or a mapping of column names")
     columns = dict(labels) if isinstance(labels, Mapping) else {"group": labels}
     _checks.check_reserved(columns, _results.RESERVED, "labels")
+    if not columns and many:
+        msg = "labels is empty, and nothing else tells the groups apart."
+        raise ParameterError(msg)
     for name, values in columns.items():
+        _checks.check_name("a column of labels", name)
         if isinstance(values, str) or not hasattr(values, "__len__"):
             _checks.wrong_type(f"labels[{name!r}]", values, "a sequence")
         if len(values) != length:
@@ -396,11 +404,11 @@ def _whole(name: str, value: Any) -> IntArray:
         values = np.asarray(value)
     except ValueError:  # sequences of different lengths
         _refuse_shape(name)
-    if values.dtype.kind not in "iufO" or (values.dtype.kind == "O" and not values.ndim):
+    scalar = values.dtype.kind == "O" and not values.ndim and not isinstance(value, Real)
+    if scalar or values.dtype.kind not in "iufO":
         _checks.wrong_type(name, value, "a whole number, or several")
-    if values.dtype.kind == "O":  # a column with nulls
-        numbers = [isinstance(item, Real) and not isinstance(item, bool) for item in values.flat]
-        bad = ~np.array(numbers, dtype=np.bool_).reshape(values.shape)
+    if values.dtype.kind == "O":  # a column with nulls, or numbers too large for one
+        bad = ~np.array([_is_count(item) for item in values.flat]).reshape(values.shape)
     else:
         bad = ~((values >= 0) & (values <= _MOST) & (values == np.floor(values)))
     if bad.any():
@@ -409,7 +417,12 @@ def _whole(name: str, value: Any) -> IntArray:
             f"found {_checks.listed(values[bad][:6])}."
         )
         raise DataError(msg)
-    return values.astype(np.int64) if values.dtype.kind != "O" else _whole(name, values.tolist())
+    return values.astype(np.int64)
+
+
+def _is_count(item: object) -> bool:
+    number = isinstance(item, Real) and not isinstance(item, bool)
+    return number and 0 <= item <= _MOST and item == int(item)  # type: ignore[operator,call-overload]
 
 
 def _refuse_shape(name: str) -> NoReturn:

@@ -67,8 +67,8 @@ def retention_rate(
         One row per customer with the key columns, or one per change with a column ``valid_from``:
         the row that holds at the period's start decides. A customer without one has a null key.
     as_of : date, datetime or str, optional
-        End of observation; a date means the end of that day. By default the end of the last row's
-        day. Later rows are left out.
+        End of observation; a date means the end of that day, and so does a datetime at midnight or
+        in a day's last second. By default the end of the last row's day. Later rows are left out.
     tz : str, optional
         Zone in which aware times are read, instead of their own.
     errors : {"raise", "coerce"}, optional
@@ -178,8 +178,8 @@ def churn_rate(
         One row per customer with the key columns, or one per change with a column ``valid_from``:
         the row that holds at the period's start decides. A customer without one has a null key.
     as_of : date, datetime or str, optional
-        End of observation; a date means the end of that day. By default the end of the last row's
-        day. Later rows are left out.
+        End of observation; a date means the end of that day, and so does a datetime at midnight or
+        in a day's last second. By default the end of the last row's day. Later rows are left out.
     tz : str, optional
         Zone in which aware times are read, instead of their own.
     errors : {"raise", "coerce"}, optional
@@ -274,8 +274,8 @@ def customer_flow(
         One row per customer with the key columns, or one per change with a column ``valid_from``:
         the row that holds at the period's start decides. A customer without one has a null key.
     as_of : date, datetime or str, optional
-        End of observation; a date means the end of that day. By default the end of the last row's
-        day. Later rows are left out.
+        End of observation; a date means the end of that day, and so does a datetime at midnight or
+        in a day's last second. By default the end of the last row's day. Later rows are left out.
     tz : str, optional
         Zone in which aware times are read, instead of their own.
     errors : {"raise", "coerce"}, optional

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _checks, _frame
-from loyaltykit.errors import DataError, ParameterError
+from loyaltykit import _activity, _checks, _codes, _frame
+from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
 
@@ -121,7 +121,7 @@ def _joint_codes(
     frame: _frame.Frame, lookup: _frame.Frame, keys: Sequence[str]
 ) -> tuple[IntArray, IntArray]:
     """Return the keys of both frames as codes of one list; -1 in data where no row can match."""
-    codes = np.zeros(len(lookup), dtype=np.int64)
+    codes, size = np.zeros(len(lookup), dtype=np.int64), 1
     wanted = np.zeros(len(frame), dtype=np.int64)
     for key in keys:
         theirs, ours = _frame.encode(lookup[key]), _frame.encode(frame[key])
@@ -129,25 +129,22 @@ def _joint_codes(
             _checks.null_keys("segments", key, int((theirs.codes < 0).sum()))
         of_level = np.append(_frame.positions(ours.levels, theirs.levels), -1)[ours.codes]
         width = len(theirs.levels)
-        codes = codes * width + theirs.codes
-        wanted = np.where((wanted < 0) | (of_level < 0), -1, wanted * width + of_level)
+        known = (wanted >= 0) & (of_level >= 0)
+        wanted = np.where(known, wanted * width + of_level, -1)
+        # Renumbered key by key, so that the product of many keys cannot outgrow 64 bits.
+        codes, present = _codes.renumber(codes * width + theirs.codes, size * width)
+        size = len(present)
+        place = np.searchsorted(present, wanted)
+        place[place == size] = 0
+        found = known & (present[place] == wanted) if size else np.zeros_like(known)
+        wanted = np.where(found, place, -1)
     return codes, wanted
 
 
 def _moments(time: _frame.Series, valid_from: _frame.Series) -> tuple[IntArray, IntArray]:
     """Return both as comparable microseconds; a row without a time is before all changes."""
-    zones = [_frame.zone_of(series) for series in (time, valid_from)]
-    if (zones[0] is None) != (zones[1] is None):
-        msg = (
-            f"{time.name!r} in data has the time zone {zones[0]} and {valid_from.name!r} in "
-            f"segments {zones[1]}: they cannot be compared. Give both a zone, or neither."
-        )
-        raise DataError(msg)
-    zone = None if zones[0] is None else "UTC"
-    moment = _frame.read_times(time, zone, None, nullable=True).values
-    since = _frame.read_times(valid_from, zone, None).values
-    return _microseconds(moment), _microseconds(since)
-
-
-def _microseconds(times: _frame.TimeArray) -> IntArray:
-    return times.astype("datetime64[us]").view(np.int64)
+    moment = _frame.read_times(time, None, None, nullable=True)
+    if moment.zone is not None and _frame.read_times(valid_from, None, None).zone is not None:
+        moment = _frame.read_times(time, "UTC", None, nullable=True)
+    since = _activity.valid_moments(valid_from, moment.zone)
+    return _activity.microseconds(moment.values), since

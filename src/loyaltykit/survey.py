@@ -55,7 +55,8 @@ def nps(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer", such as ``(11, "Blank")``. They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing.
+        Whether answers off the scale are refused, or counted as missing; and rows without a
+        usable date refused, or left out with a `DroppedRowsWarning`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
     scale : tuple of int, optional
@@ -170,7 +171,8 @@ def csat(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer", such as ``("Blank",)``. They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing.
+        Whether answers off the scale are refused, or counted as missing; and rows without a
+        usable date refused, or left out with a `DroppedRowsWarning`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
     scale : tuple of int, optional
@@ -281,7 +283,8 @@ def ces(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer". They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing.
+        Whether answers off the scale are refused, or counted as missing; and rows without a
+        usable date refused, or left out with a `DroppedRowsWarning`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
     scale : tuple of int, optional
@@ -377,7 +380,8 @@ def tally(
     """Count the answers: one row per group and answer, ready to be added up with other tallies.
 
     Tallies of shards or of days, stacked and passed to `nps`, `csat`, `ces` or `tally` itself with
-    ``score="answer"`` and ``counts="n"``, give exactly the result of a single pass.
+    ``score="answer"`` and ``counts="n"``, give exactly the result of a single pass. Their period is
+    read back with ``time="period"`` and the `freq` wanted, which may be longer.
 
     Parameters
     ----------
@@ -398,7 +402,8 @@ def tally(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer". They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing.
+        Whether answers off the scale are refused, or counted as missing; and rows without a
+        usable date refused, or left out with a `DroppedRowsWarning`.
 
     Returns
     -------

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from loyaltykit import _activity, _calendar, _checks, _codes, _frame, _results
 from loyaltykit.errors import ParameterError
 
+# A customer and a period make a row: a million customers through four years of months.
+_MOST_ROWS = 50_000_000
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -41,8 +44,8 @@ def loyalty_tier(
     customer, time : str
         Columns of the customer's id and of the date (a date type or ISO text).
     as_of : date, datetime or str, optional
-        End of observation; a date means the end of that day. By default the end of the last row's
-        day. Later rows are left out.
+        End of observation; a date means the end of that day, and so does a datetime at midnight or
+        in a day's last second. By default the end of the last row's day. Later rows are left out.
     freq : {"day", "week", "month", "quarter", "year"}, optional
         Label at the start of every period of the log instead of once, from purchases strictly
         before it: the tier at a period's start is the one as of the day before.
@@ -132,7 +135,7 @@ def loyalty_tier(
         bought = _frame.flags(frame[purchase])
         bought = bought if log.kept is None else bought[log.kept]
     ids, of_log, listed = _everybody(log.ids, customers, frame, customer)
-    starts = _starts(log, freq)
+    starts = _starts(log, freq, len(ids))
     known = _first_start(of_log[log.customer], log.day, starts, len(ids))
     known[listed] = 0
     owner, start = np.nonzero(np.arange(len(starts)) >= known[:, np.newaxis])
@@ -165,12 +168,14 @@ def _everybody(
     return every, _frame.positions(ids, every, frames), _frame.positions(names, every, frames)
 
 
-def _starts(log: _activity.Log, freq: str | None) -> IntArray:
+def _starts(log: _activity.Log, freq: str | None, customers: int) -> IntArray:
     """Return the days before which purchases count: period starts, or the day after as_of."""
     if freq is None:
         last = np.datetime64(0, "D") if log.end is None else _activity.as_of_day(log)
         return np.array([last.astype(np.int64) + 1])
-    return _activity.starts(_activity.activity(log, freq)).astype(np.int64)
+    active = _activity.activity(log, freq)
+    _activity.refuse_blow_up(customers * active.span, active, _MOST_ROWS)
+    return _activity.starts(active).astype(np.int64)
 
 
 def _first_start(customer: IntArray, day: IntArray, starts: IntArray, size: int) -> IntArray:
