@@ -257,7 +257,7 @@ def valid_moments(series: _frame.Series, zone: str | None) -> IntArray:
     Naive times are taken to be on that clock already; aware ones are moved to it.
     """
     since = _frame.read_times(series, None, None)
-    if since.zone is None:
+    if since.zone in (None, zone):
         return microseconds(since.values)
     if zone is None:
         msg = (
@@ -301,7 +301,7 @@ def as_of_rows(
 
     Rows are sorted by key and moment. Both become one number, so that one binary search finds them.
     """
-    moments = np.unique(row_moment)
+    moments = _codes.unique(row_moment)
     width = len(moments) + 1
     row = row_key * width + np.searchsorted(moments, row_moment, side="right")
     wanted = key * width + np.searchsorted(moments, moment, side="right")

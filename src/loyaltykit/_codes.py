@@ -13,14 +13,19 @@ IntArray = npt.NDArray[np.int64]
 _MOST_DIRECT = 1 << 24
 
 
+def unique(values: IntArray) -> IntArray:
+    """Return the distinct values, sorted."""
+    # np.unique hashes since NumPy 2.3, which takes many times as long as a sort.
+    ordered = np.sort(values)
+    differs = np.ones(len(ordered), dtype=np.bool_)
+    differs[1:] = ordered[1:] != ordered[:-1]
+    return ordered[differs]
+
+
 def distinct(codes: IntArray, size: int) -> IntArray:
     """Return the distinct codes below ``size``, sorted."""
     if size > max(_MOST_DIRECT, 4 * len(codes)):
-        # By sorting: np.unique hashes since NumPy 2.3, which takes many times as long.
-        ordered = np.sort(codes)
-        differs = np.ones(len(ordered), dtype=np.bool_)
-        differs[1:] = ordered[1:] != ordered[:-1]
-        return ordered[differs]
+        return unique(codes)
     seen = np.zeros(size, dtype=np.bool_)
     seen[codes] = True
     return np.flatnonzero(seen).astype(np.int64)

@@ -251,10 +251,10 @@ def stacked(first: Series, second: Series) -> Series:
 
     if one.dtype != other.dtype:
         one, other = (_decoded(column) for column in (one, other))
-    if {first.dtype.is_signed_integer(), second.dtype.is_signed_integer()} == {True, False} and (
-        first.dtype.is_integer() and second.dtype.is_integer()
-    ):
-        one, other = one.astype(object), other.astype(object)  # floats would lose the last digits
+    signed = first.dtype.is_signed_integer(), second.dtype.is_signed_integer()
+    if first.dtype.is_integer() and second.dtype.is_integer() and signed[0] != signed[1]:
+        # Together they would become floats, and lose the last digits of long ids.
+        one, other = one.astype(object), other.astype(object)
     return nw.from_native(pd.concat([one, other], ignore_index=True), series_only=True)
 
 
