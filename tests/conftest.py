@@ -224,8 +224,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if _spark.cache_info().currsize:
         _spark().stop()
     if _dask.cache_info().currsize:
-        _dask().cluster.close()
-        _dask().close()
+        client, cluster = _dask(), _dask().cluster
+        client.close()  # first, or the cluster would mourn what the client still holds
+        cluster.close()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if REQUIRED and reporter is not None and reporter.stats.get("skipped"):
         reporter.write_line("\nLOYALTYKIT_ENGINES=required, and tests were skipped.", red=True)
