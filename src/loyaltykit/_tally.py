@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _calendar, _checks, _codes, _frame
-from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError, ScaleWarning
+from loyaltykit.errors import DataError, ParameterError, ScaleWarning
 
 IntArray = npt.NDArray[np.int64]
 TimeArray = npt.NDArray[np.datetime64]
@@ -115,8 +115,13 @@ _ADVICE = (
 )
 
 
-def slots(series: _frame.Series, scale: Scale, advice: str = _ADVICE) -> IntArray:
-    """Return the slot of every answer; refuse those off the scale."""
+def slots(
+    series: _frame.Series, scale: Scale, advice: str = _ADVICE, rows: IntArray | None = None
+) -> IntArray:
+    """Return the slot of every answer; refuse those off the scale.
+
+    Where an answer stands for several rows, ``rows`` says for how many.
+    """
     values, codes = _frame.numbers(series)
     if codes is None:
         found = _slots_of_numbers(values, scale)
@@ -125,7 +130,8 @@ def slots(series: _frame.Series, scale: Scale, advice: str = _ADVICE) -> IntArra
     off = np.flatnonzero(found == scale.off)
     if len(off):
         shown = _frame.sample(series, off)
-        _checks.bad_answers(series.name, len(off), shown, (scale.low, scale.high), advice)
+        count = len(off) if rows is None else int(rows[off].sum())
+        _checks.bad_answers(series.name, count, shown, (scale.low, scale.high), advice)
     return found
 
 
@@ -142,23 +148,71 @@ def count_answers(
 ) -> Tally:
     """Count every point of the scale, and the missing answers, in each group that is present."""
     needed = dict.fromkeys(name for name in (score, *by, counts, time) if name is not None)
-    frame = frame.select(list(needed))
+    frame, periods = frame.select(list(needed)), None
     if time is not None:
         frame, periods = _periods(frame, time, freq, errors)
-    groups = _frame.group(frame, by)
-    codes, size = groups.codes, groups.size
-    if time is not None:
-        first = int(periods.min()) if len(periods) else 0
-        span = int(periods.max()) - first + 1 if len(periods) else 1
-        codes, present = _codes.renumber(codes * span + (periods - first), size * span)
-        size = len(present)
-    table = _count(frame, score, scale, codes, size, counts, errors)
+    return _count_groups(frame, score, scale, by, periods, counts, freq, errors)
+
+
+def count_distinct(
+    frame: _frame.Frame,
+    score: str,
+    scale: Scale,
+    *,
+    by: Sequence[str],
+    timed: bool,
+    freq: str,
+    errors: str,
+) -> Tally:
+    """Count answers that an engine has counted before: distinct rows of keys, [PERIOD], answer.
+
+    N says how many answers each stands for, ROWS in how many rows they were.
+    """
+    if errors == "raise":
+        rows = frame[_frame.ROWS].to_numpy().astype(np.int64)
+        slots(_as_asked(frame[score], scale), scale, rows=rows)
+    periods = frame[_frame.PERIOD].to_numpy().astype(np.int64) if timed else None
+    return _count_groups(frame, score, scale, by, periods, _frame.N, freq, "coerce")
+
+
+def _as_asked(answers: _frame.Series, scale: Scale) -> _frame.Series:
+    """Return true and false as answers on a scale of 0 and 1."""
+    on_two = (scale.low, scale.high) == (0, 1)
+    return _frame.zeros_and_ones(answers) if on_two else answers
+
+
+def _count_groups(
+    frame: _frame.Frame,
+    score: str,
+    scale: Scale,
+    by: Sequence[str],
+    periods: IntArray | None,
+    counts: str | None,
+    freq: str,
+    errors: str,
+) -> Tally:
+    codes, keys, starts = group_periods(_frame.group(frame, by), periods)
+    table = _count(frame, score, scale, codes, len(starts), counts, errors)
     answers, missing = table[:, : scale.no_answer], table[:, scale.no_answer]
-    if time is None:
-        return Tally(groups.keys, None, answers, missing)
-    keys = _frame.rows(groups.keys, present // span)
-    starts = _calendar.period_starts(present % span + first, freq)
-    return Tally(keys, starts, answers, missing)
+    if periods is None:
+        return Tally(keys, None, answers, missing)
+    return Tally(keys, _calendar.period_starts(starts, freq), answers, missing)
+
+
+def group_periods(
+    groups: _frame.Groups, periods: IntArray | None
+) -> tuple[IntArray, _frame.Frame, IntArray]:
+    """Split groups by period: the code of each row, and the keys and the period of each code.
+
+    Without periods the groups stay, all of period 0.
+    """
+    if periods is None:
+        return groups.codes, groups.keys, np.zeros(groups.size, dtype=np.int64)
+    first = int(periods.min()) if len(periods) else 0
+    span = int(periods.max()) - first + 1 if len(periods) else 1
+    cells = groups.codes * span + (periods - first)
+    codes, present = _codes.renumber(cells, groups.size * span)
+    return codes, _frame.rows(groups.keys, present // span), present % span + first
 
 
 def _periods(
@@ -168,10 +222,7 @@ def _periods(
     times, _, lost = _frame.read_times(frame[time], None, errors)
     if lost is not None:
         frame, times = _frame.rows(frame, np.flatnonzero(~lost)), times[~lost]
-        _checks.warn(
-            f"{_checks.rows(int(lost.sum()))} left out: no usable date in {time!r}.",
-            DroppedRowsWarning,
-        )
+        _checks.warn_of_dropped(int(lost.sum()), f"no usable date in {time!r}")
     return frame, _calendar.period_codes(_calendar.day_numbers(times), freq)
 
 
@@ -185,12 +236,10 @@ def _count(
     errors: str,
 ) -> IntArray:
     """Return counts by group and slot, off-scale answers counted as missing or refused."""
-    answers = frame[score]
-    if (scale.low, scale.high) == (0, 1):
-        answers = _frame.zeros_and_ones(answers)
+    answers = _as_asked(frame[score], scale)
     values, value_codes = _frame.numbers(answers)
     value_slots = None if value_codes is None else _slots_of_texts(values, scale)
-    weights = None if counts is None else _row_counts(frame[counts])
+    weights = None if counts is None else row_counts(frame[counts])
     width = scale.off + 1
     cells = np.zeros(size * width, dtype=np.int64)
     for rows in _blocks(len(frame), size * width):
@@ -245,24 +294,18 @@ def _slots_of_texts(values: npt.NDArray[Any], scale: Scale) -> IntArray:
     return np.append(slots, scale.no_answer)
 
 
-def _row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
+def row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
     """Return how many answers each row stands for."""
     values, codes = _frame.numbers(series)
     name = series.name
     if codes is not None and all(isinstance(value, (int, Decimal)) for value in values):
         values, codes = np.append(values.astype(np.float64), np.nan)[codes], None  # sums from SQL
     if codes is not None:
-        msg = f"counts={name!r} must be a column of whole numbers, not {series.dtype}."
-        raise DataError(msg)
+        _checks.counts_are_numbers(name, series.dtype)
     counts = values.astype(np.float64)
     bad = ~((counts >= 0) & (counts == np.floor(counts)) & np.isfinite(counts))
     if bad.any():
-        shown = _checks.listed(counts[bad][:6])
-        msg = (
-            f"counts={name!r}: {_checks.rows(int(bad.sum()))} without a whole number of answers, "
-            f"0 or more: {shown}."
-        )
-        raise DataError(msg)
+        _checks.bad_counts(name, int(bad.sum()), counts[bad][:6])
     if counts.sum() >= 2**53:
         msg = f"counts={name!r} add up to more than 2**53 answers, which cannot be summed exactly."
         raise DataError(msg)
