@@ -638,15 +638,6 @@ def test_null_and_nan_are_two_things_where_they_are(any_engine: Engine) -> None:
     assert values[2] is None
 
 
-def test_parts_are_cut_where_they_should_be() -> None:
-    """The cuts of an engine without parts are the rows as they are."""
-    columns: dict[str, Any] = {"x": [1, 2, 3, 4]}
-    for name in CONSTRUCTORS:
-        assert frame_rows(Engine(name).frame(columns, ends=[0, 3, 3, 4])) == [
-            {"x": value} for value in columns["x"]
-        ]
-
-
 def test_partitions(any_engine: Engine) -> None:
     frame = any_engine.frame({"x": [1, 2, 3, 4]}, ends=[0, 3, 3, 4])
     assert [row["x"] for row in frame_rows(frame)] == [1, 2, 3, 4]
