@@ -492,12 +492,21 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
+# Dask stops at the first partition that refuses: it says so, and counts no other.
+IN_ONE_PARTITION = "In one of the partitions: "
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 def test_same_refusal(any_engine: Engine, name: str) -> None:
     make, kind, message = REFUSALS[name]
-    with pytest.raises(kind, match=message) as caught:
+    with pytest.raises(kind) as caught:
         collected(make(any_engine))
     assert type(caught.value) is kind
+    found = str(caught.value)
+    if any_engine.name == "dask" and found.startswith(IN_ONE_PARTITION):
+        found = found.removeprefix(IN_ONE_PARTITION)
+        message = re.sub(r"\d+ rows?", r"\\d+ rows?", message).replace("ids 0", r"ids \d+")
+    assert re.search(message, found), found
 
 
 # Where a time is a moment, and says nothing about the clock that people read it on.
