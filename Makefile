@@ -20,7 +20,7 @@ help:
 	@echo "make test         all checks, then all tests and doctests"
 	@echo "make check        format, lint, types, layers and docstrings only"
 	@echo "make test-lowest  the tests with the lowest versions supported (Python 3.11)"
-	@echo "make test-engines the contract suite with Spark and Dask as well; finds or installs Java"
+	@echo "make test-engines the tests that need Spark or Dask; finds or installs Java"
 	@echo "make bench        run the benchmarks, best on an idle machine"
 	@echo "make lock         write requirements/*.lock again after pyproject.toml changed;"
 	@echo "                  with UPGRADE=1 everything moves to its newest version"

@@ -156,9 +156,13 @@ WRAPPED: dict[str, tuple[str, Callable[[Any, Ends], Any]]] = {
 REQUIRED = os.environ.get("LOYALTYKIT_ENGINES") == "required"
 
 
+# Those that are processes of their own, by the package that starts them.
+BESIDE = {"spark": "pyspark", "dask": "distributed"}
+
+
 def missing_engine(name: str) -> str | None:
     """Return why an engine cannot be tested here, or None when it can."""
-    package = {"spark": "pyspark", "dask": "distributed"}.get(name)
+    package = BESIDE.get(name)
     if package is None:
         return None
     if importlib.util.find_spec(package) is None:
@@ -215,7 +219,8 @@ def _dask() -> Any:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "any_engine" in getattr(item, "fixturenames", ()):
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("any_engine") in BESIDE:
             item.add_marker("engines")
 
 

@@ -643,9 +643,11 @@ def flow_by_the_data_where_segments_lack_the_key(engine: Engine) -> Any:
 
 @case
 def retention_by_tier_through_time(engine: Engine) -> Any:
-    """What `loyalty_tier` returns goes in as it is."""
+    """What `loyalty_tier` returns goes in as it is; tiers without categories sort as texts."""
     frame = log(engine)
     tiers = lk.loyalty_tier(frame, "id", "day", freq="month", purchase="bought")
+    if engine.is_pandas and not engine.has_categories:
+        tiers = tiers.astype({"tier": "str"})
     return lk.retention_rate(frame, "id", "day", by="tier", segments=tiers, as_of=AS_OF)
 
 

@@ -497,20 +497,21 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
-def in_partitions(message: str) -> str:
-    """Return what is left of a message where a partition speaks: its counts are its own."""
-    head = re.split(r"\\d|\d", message.removeprefix("^"))[0]
-    return rf"^(In one of the partitions: )?{head}" if message.startswith("^") else head
+# Dask stops at the first partition that refuses: it says so, and counts no other.
+IN_ONE_PARTITION = "In one of the partitions: "
 
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_same_refusal(any_engine: Engine, name: str) -> None:
     make, kind, message = REFUSALS[name]
-    if any_engine.name == "dask":
-        message = in_partitions(message)
-    with pytest.raises(kind, match=message) as caught:
+    with pytest.raises(kind) as caught:
         collected(make(any_engine))
     assert type(caught.value) is kind
+    found = str(caught.value)
+    if any_engine.name == "dask" and found.startswith(IN_ONE_PARTITION):
+        found = found.removeprefix(IN_ONE_PARTITION)
+        message = re.sub(r"\d+ rows?", r"\\d+ rows?", message).replace("ids 0", r"ids \d+")
+    assert re.search(message, found), found
 
 
 # Where a time is a moment, and says nothing about the clock that people read it on.
@@ -649,15 +650,6 @@ def test_null_and_nan_are_two_things_where_they_are(any_engine: Engine) -> None:
     assert values[0] == 1.0
     assert np.isnan(values[1])
     assert values[2] is None
-
-
-def test_parts_are_cut_where_they_should_be() -> None:
-    """The cuts of an engine without parts are the rows as they are."""
-    columns: dict[str, Any] = {"x": [1, 2, 3, 4]}
-    for name in CONSTRUCTORS:
-        assert frame_rows(Engine(name).frame(columns, ends=[0, 3, 3, 4])) == [
-            {"x": value} for value in columns["x"]
-        ]
 
 
 def test_partitions(any_engine: Engine) -> None:
