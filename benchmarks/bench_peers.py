@@ -11,13 +11,16 @@ import argparse
 import gc
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import harness
 import log_cases
 import polars as pl
 import pyarrow as pa
 import survey_cases
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MILLION = 1_000_000
 
@@ -35,10 +38,15 @@ class Group(NamedTuple):
     def name(self) -> str:
         return f"{self.metric}_{self.kind}"
 
-    def cases(self, rows: int, threads: int | None) -> list[harness.Case]:
+    def frame(self, rows: int) -> pd.DataFrame:
         if self.metric == "nps":
-            return survey_cases.cases(rows, self.kind, threads)
-        return log_cases.cases(self.metric, rows, self.kind, threads)
+            return survey_cases.answers(rows, self.kind)
+        return log_cases.interactions(rows, self.kind)
+
+    def cases(self, frame: pd.DataFrame, threads: int | None = None) -> list[harness.Case]:
+        if self.metric == "nps":
+            return survey_cases.cases(frame, threads)
+        return log_cases.cases(self.metric, frame, threads)
 
 
 GROUPS = [
@@ -73,7 +81,8 @@ def main() -> None:
             print(f"\n{title}: left out, {left_out}")
             continue
         repeats = options.repeats or (5 if rows <= MILLION else 3)
-        cases = harness.summary(harness.timed(title, group.cases(rows, threads), repeats))
+        runs = harness.timed(title, group.cases(group.frame(rows), threads), repeats)
+        cases = harness.summary(runs)
         gc.collect()
         harness.show(title, cases)
         results["groups"].append(

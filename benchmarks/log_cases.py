@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -17,23 +16,25 @@ from survey_cases import SEED, connection, floor
 
 import loyaltykit as lk
 
+if TYPE_CHECKING:
+    import duckdb
+
 START = np.datetime64("2024-01-01", "us")
 DAYS = 731  # 24 months
 ROWS_PER_CUSTOMER = 10
 MONTH_SQL = "year(time) * 12 + month(time)"
 
 Rows = Iterable[tuple[Any, ...]]
-# (name, what runs it, whether DuckDB does), and what reads the counts of ours and of theirs
 Way = tuple[str, Callable[..., Any]]
 
 
-def cases(what: str, rows: int, kind: str, threads: int | None = None) -> list[Case]:
+def cases(what: str, frame: pd.DataFrame, threads: int | None = None) -> list[Case]:
     """Return every way to "cohort", "flow" or "tier", over the same log and kind of ids."""
-    frame, codes = interactions(rows, kind)
     table = pa.Table.from_pandas(frame, preserve_index=False)
     polars = pl.DataFrame(table)
     sql = connection(threads, frame=frame, arrow=table)
     ours, read_ours, in_pandas, (in_polars, polars_way), in_duckdb, read = WAYS[what]
+    times = frame["time"].to_numpy().view(np.int64)
     call = partial(ours, customer="customer", time="time")
     return [
         *our_cases(partial(call, frame), partial(call, polars), read_ours),
@@ -41,14 +42,12 @@ def cases(what: str, rows: int, kind: str, threads: int | None = None) -> list[C
         Case(f"Polars lazy {in_polars}", partial(polars_way, polars), read),
         Case("DuckDB over the pandas frame", partial(in_duckdb, sql, "frame"), read),
         Case("DuckDB over an Arrow table", partial(in_duckdb, sql, "arrow"), read),
-        floor("id codes and times", codes, frame["time"].to_numpy().view(np.int64)),
+        floor("as many codes and the times", np.arange(len(frame)), times),
     ]
 
 
-def interactions(
-    rows: int, kind: str = "int64", customers: int | None = None
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return a log of 24 months in no order, busiest after joining, and its customers' codes."""
+def interactions(rows: int, kind: str = "int64", customers: int | None = None) -> pd.DataFrame:
+    """Return a log of 24 months in no order, in which customers are busiest after joining."""
     rng = np.random.default_rng(SEED)
     size = customers or rows // ROWS_PER_CUSTOMER
     ids = rng.permutation(np.unique(rng.integers(10**9, 10**12, size + size // 10 + 9)))[:size]
@@ -61,7 +60,7 @@ def interactions(
         names = pd.array([f"C{number}" for number in ids], dtype="str")
         text = kind == "string"
         customer = names.take(codes) if text else pd.Categorical.from_codes(codes, names)
-    return pd.DataFrame({"customer": customer, "time": times}), codes
+    return pd.DataFrame({"customer": customer, "time": times})
 
 
 # ---- cohort table --------------------------------------------------------------------------------

@@ -22,11 +22,8 @@ BUCKETS = ["detractors", "passives", "promoters"]
 Rows = Iterable[tuple[Any, ...]]
 
 
-def cases(rows: int, kind: str, threads: int | None = None) -> list[Case]:
+def cases(frame: pd.DataFrame, threads: int | None = None) -> list[Case]:
     """Return every way to the NPS by sector, over the same rows and the same kind of key."""
-    frame = answers(rows)
-    if kind == "string":
-        frame = frame.astype({"sector": "str"})
     table = pa.Table.from_pandas(frame, preserve_index=False)
     polars = to_polars(frame)
     codes = pd.factorize(frame["sector"])[0].astype(np.int8)
@@ -44,22 +41,26 @@ def cases(rows: int, kind: str, threads: int | None = None) -> list[Case]:
     ]
 
 
-def answers(rows: int, groups: int = len(SECTORS)) -> pd.DataFrame:
-    """Return answers of 0 to 10, three in a hundred of them missing, and a categorical sector."""
+def answers(rows: int, kind: str = "categorical", groups: int = len(SECTORS)) -> pd.DataFrame:
+    """Return answers of 0 to 10, three in a hundred of them missing, and a sector."""
     rng = np.random.default_rng(SEED)
     score = rng.binomial(10, 0.8, rows).astype(np.float64)
     score[rng.random(rows) < 0.03] = np.nan
     names = SECTORS if groups == len(SECTORS) else [f"G{number:06d}" for number in range(groups)]
     codes = rng.integers(0, groups, rows, np.int8 if groups < 128 else np.int32)
-    return pd.DataFrame({"sector": pd.Categorical.from_codes(codes, names), "score": score})
+    if kind == "int64":
+        return pd.DataFrame({"sector": codes.astype(np.int64), "score": score})
+    frame = pd.DataFrame({"sector": pd.Categorical.from_codes(codes, names), "score": score})
+    return frame.astype({"sector": "str"}) if kind == "string" else frame
 
 
 def to_polars(frame: pd.DataFrame) -> pl.DataFrame:
     """Return the same rows with the same kind of key; a categorical one becomes an Enum."""
     polars = pl.DataFrame(pa.Table.from_pandas(frame, preserve_index=False))
     sector = frame["sector"].dtype
-    categorical = isinstance(sector, pd.CategoricalDtype)
-    return polars.cast({"sector": pl.Enum(list(sector.categories)) if categorical else pl.String})
+    if isinstance(sector, pd.CategoricalDtype):
+        return polars.cast({"sector": pl.Enum(list(sector.categories))})
+    return polars
 
 
 def cut_nps(frame: pd.DataFrame) -> pd.DataFrame:
