@@ -71,11 +71,10 @@ def purchases(rows: int) -> pd.DataFrame:
 
 def tier_cases(log: pd.DataFrame) -> list[Case]:
     summary = partial(summary_data_from_transaction_data, log, "customer", "time", freq="D")
+    tiers = partial(lk.loyalty_tier, log, "customer", "time")
     return [
-        Case(
-            f"{harness.OURS}: loyalty_tier", partial(lk.loyalty_tier, log, "customer", "time"), new
-        ),
-        Case("lifetimes: summary_data_from_transaction_data", summary, without_repeats),
+        Case(f"{harness.OURS}, loyalty_tier", tiers, new),
+        Case("lifetimes, summary_data_from_transaction_data", summary, without_repeats),
     ]
 
 
@@ -106,9 +105,9 @@ def curve_cases(log: pd.DataFrame) -> list[Case]:
     lasted = durations(log)
     cohorts = partial(lk.cohort_retention, log, "customer", "time", as_of="2024-12-31")
     return [
-        Case(f"{harness.OURS}: cohort_retention", cohorts, our_curve),
+        Case(f"{harness.OURS}, cohort_retention", cohorts, our_curve),
         Case("pandas durations + lifelines", lambda: kaplan_meier(durations(log)), their_curve),
-        Case("lifelines alone: KaplanMeierFitter", partial(kaplan_meier, lasted), their_curve),
+        Case("lifelines alone, KaplanMeierFitter", partial(kaplan_meier, lasted), their_curve),
     ]
 
 
@@ -124,6 +123,7 @@ def kaplan_meier(lasted: pd.Series) -> KaplanMeierFitter:
 
 
 def our_curve(table: pd.DataFrame) -> Counts:
+    table = table[table["n"] > 0]  # the later months have cohorts too, of nobody
     curve = zip(table["cohort_age"], table["estimate"] / 100, strict=True)
     return {int(age): round(share, 9) for age, share in curve}
 
