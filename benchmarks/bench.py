@@ -42,7 +42,7 @@ def main() -> None:
         run(name, figures, options)
     minutes = (time.monotonic() - began) / 60
     about = {
-        "flags": " ".join(sys.argv[1:]).replace(f"--peers-python {options.peers_python}", ""),
+        "flags": flags_given(options),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "minutes": round(minutes, 1),
     }
@@ -61,6 +61,17 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=SCRIPTS, help="these, for a look")
     parser.add_argument("--peers-python", type=Path, help="Python that has lifetimes and lifelines")
     return parser.parse_args()
+
+
+def flags_given(options: argparse.Namespace) -> str:
+    """Return what was asked for, without the path of a Python."""
+    given = {name: value for name, value in vars(options).items() if value}
+    given.pop("peers_python", None)
+    words = [
+        (f"--{name}", *([] if value is True else value if isinstance(value, list) else [value]))
+        for name, value in given.items()
+    ]
+    return " ".join(str(word) for flag in words for word in flag)
 
 
 def run(name: str, figures: Path, options: argparse.Namespace) -> None:

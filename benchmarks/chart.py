@@ -36,9 +36,6 @@ def draw(groups: Sequence[dict[str, Any]], path: Path) -> None:
     panels = list(grid.flat)
     for panel, name in zip(panels, names, strict=False):
         draw_panel(panel, [group for group in groups if group["name"] == name])
-    handles = {
-        label: line for panel in panels for line, label in zip(*legend_of(panel), strict=True)
-    }
     for panel in panels[len(names) :]:
         panel.set_axis_off()
     for panel in panels[max(len(names) - COLUMNS, 0) : len(names)]:
@@ -46,13 +43,10 @@ def draw(groups: Sequence[dict[str, Any]], path: Path) -> None:
         panel.set_xlabel("rows")
     for row in grid:
         row[0].set_ylabel("median ms")
-    place = {"loc": "center", "bbox_to_anchor": panels[-1].get_position()}
-    empty = len(panels) > len(names)
-    figure.legend(
-        handles.values(),
-        handles.keys(),
-        frameon=False,
-        **(place if empty else {"loc": "outside lower center", "ncols": len(handles)}),
+    handles, labels = panels[0].get_legend_handles_labels()
+    # In the empty place of the grid if there is one, else in the first panel.
+    panels[len(names) if len(panels) > len(names) else 0].legend(
+        handles, labels, loc="upper left", frameon=False
     )
     figure.suptitle("Cost against rows: loyaltykit beside its peers, same rows, same kind of key")
     figure.tight_layout()
@@ -70,7 +64,10 @@ def draw_panel(panel: Any, sizes: Sequence[dict[str, Any]]) -> None:
         points = [(rows, ms) for rows, ms in points if ms is not None]
         if points:
             panel.plot(*zip(*points, strict=True), label=LABELS.get(way, way), **style)
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_minor_formatter("")
     panel.yaxis.set_major_formatter(lambda ms, _: f"{ms:g}")
+    panel.set_xticks([group["rows"] for group in sizes])
     panel.xaxis.set_major_formatter(lambda rows, _: f"{rows / 1e6:g} M")
 
 
@@ -81,8 +78,3 @@ def quickest(cases: dict[str, dict[str, float]], way: str) -> float | None:
     if not way.startswith(OURS):
         names = {name for name in cases if name.startswith(way)}
     return min((cases[name]["median"] for name in names if name in cases), default=None)
-
-
-def legend_of(panel: Any) -> tuple[list[Any], list[str]]:
-    handles, labels = panel.get_legend_handles_labels()
-    return handles, labels

@@ -45,23 +45,23 @@ def head(found: Figures) -> Iterator[str]:
     about, peers = found["about"], found.get("peers")
     yield "# Measured"
     yield ""
-    yield f"By `make bench` on {about['date']}, in {about['minutes']} minutes"
-    if about["flags"].strip():
-        yield f"(flags `{about['flags'].strip()}`)"
-    yield "; every line below is written by it. Best on an idle machine."
-    yield "Milliseconds hold for one machine and one day: read the ratios."
+    flags = f" with BENCH_FLAGS={about['flags']!r}" if about["flags"] else ""
+    yield f"By `make bench`{flags} on {about['date']}, in {about['minutes']} minutes. Every line of"
+    yield "this file is written by it. Run it on an idle machine. Milliseconds hold for one machine"
+    yield "and one day: read the ratios."
     if not peers:
         return
     made = peers["environment"]
     yield ""
-    yield f"- {made['system']}, {made['cores']} cores, {made['memory_gib']} GiB; "
+    yield f"- {made['system']}, {made['cores']} cores, {made['memory_gib']} GiB;"
     yield f"  Python {made['python']}, {listed(made['versions'])}."
     yield f"- Threads: {listed(peers['threads'])}; pandas and NumPy run in one."
     yield "- Every case of a group reads the same rows with the same kind of key, and gave the same"
     yield "  counts before it was timed. The cases take turns. loyaltykit checks every answer and"
-    yield "  date on the way and returns the intervals too; the peers do neither."
-    yield "- ms is the median; x is how many times as long as loyaltykit on the pandas frame: above"
-    yield "  1, loyaltykit is faster."
+    yield "  date on the way, and returns intervals; the peers do neither."
+    yield "- ms is the median; x is the median over that of loyaltykit on the pandas frame, in one"
+    yield "  thread: above 1, loyaltykit is faster. Divide by the x of another row of loyaltykit to"
+    yield "  compare with that row."
     yield from (f"- Left out: {what}." for what in peers["left_out"])
 
 

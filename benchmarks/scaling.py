@@ -44,8 +44,8 @@ def opening(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"Written by `make bench` on {found['about']['date']}, from the figures it measured for"
     yield "[results.md](results.md). A shard is reduced to counts where it lies; only counts, or"
-    yield "distinct pairs of customer and period, move. Measured: nanoseconds per row in one thread,"
-    yield "the bytes of a tally, the pairs in a log. Assumed, and to be replaced by your own:"
+    yield "distinct pairs of customer and period, move. Measured: nanoseconds per row in one"
+    yield "thread, the bytes of a tally, the pairs in a log. Assumed, to be replaced by your own:"
     yield ""
     yield f"- {NETWORK / 1e6:g} MB/s of network for each machine (1 Gbit/s), no latency counted;"
     yield f"- {STORAGE / 1e6:g} MB/s of storage for each worker, {ANSWER_BYTES} bytes per answer,"
@@ -61,9 +61,9 @@ def tally_part(shards: dict[str, Any]) -> Iterator[str]:
     yield f"of {4 * COLUMN_BYTES} bytes (key, period, answer, n; {COLUMN_BYTES} each)."
     bound = tally["groups"] * tally["periods"] * ANSWERS
     yield ""
-    yield f"Measured, on a shard of {shards['rows'] // shards['shards']:,} rows with "
-    yield f"{tally['groups']} groups and {tally['periods']} months: {tally['rows']:,} of at most "
-    yield f"{bound:,} rows, {tally['bytes']:,} bytes (a categorical key takes less than 8)."
+    yield f"Measured, on a shard of {shards['rows'] // shards['shards']:,} answers with"
+    yield f"{tally['groups']} groups and {tally['periods']} months: {tally['rows']:,} rows of"
+    yield f"at most {bound:,}, {tally['bytes']:,} bytes (a categorical key is short)."
     yield f"Stacking {shards['shards']} of them and computing NPS took {tally['merge_ms']:.1f} ms,"
     yield "and gave the table of the single pass, which the command checks."
     yield from ["", "| groups | periods | rows at most | kB per shard | ms per shard to move |"]
@@ -87,8 +87,8 @@ def response_part(cost: tuple[float, int], tally: dict[str, Any]) -> Iterator[st
         count = RESPONSES * seconds / k
         read = RESPONSES * ANSWER_BYTES / STORAGE / k
         move = k * tally["bytes"] / NETWORK
-        total = count + read + move
-        yield f"| {k} | {RESPONSES // k:,} | {count:,.1f} | {read:,.1f} | {move:.4f} | {total:,.1f} |"
+        cells = [f"{k}", f"{RESPONSES // k:,}", f"{count:,.1f}", f"{read:,.1f}", f"{move:.4f}"]
+        yield f"| {' | '.join(cells)} | {count + read + move:,.1f} |"
     yield ""
     yield verdict(RESPONSES * seconds, RESPONSES * ANSWER_BYTES / STORAGE)
 
@@ -109,16 +109,17 @@ def log_part(cost: tuple[float, int], log: dict[str, Any]) -> Iterator[str]:
     yield from ["", f"## Logs: {RESPONSES:,} interactions on k workers", ""]
     yield "Customers are counted once per period, so all rows of a customer must meet. A log that"
     yield "is already split by customer moves only flows: groups x periods x"
-    yield f"{log['counts']} counts x {COUNT_BYTES} bytes, {flow:,} bytes for {log['periods']} months"
-    yield f"of one group ({log['bytes']:,} as a table). Otherwise each worker first reduces its rows"
-    yield f"to distinct (customer, month) pairs of {PAIR_BYTES} bytes, and (k - 1) / k of them move."
+    yield f"{log['counts']} counts x {COUNT_BYTES} bytes, which is {flow:,} bytes for one group and"
+    yield f"{log['periods']} months ({log['bytes']:,} as a table). Otherwise each worker first"
+    yield f"reduces its rows to distinct (customer, month) pairs of {PAIR_BYTES} bytes; of those,"
+    yield "(k - 1) / k move to the worker of their customer."
     yield ""
-    yield f"Measured, with {log['rows_per_customer']:.1f} rows per customer: "
+    yield f"Measured, with {log['rows_per_customer']:.1f} rows per customer:"
     yield f"{log['pairs_per_customer']:.1f} pairs per customer, {log['pairs_per_row']:.2f} per row."
-    yield "That is the least that moves, when a customer's rows lie on one worker; rows scattered"
-    yield "at random repeat pairs, up to one per row. Both are in the table:"
-    yield f"count = interactions x {1e9 * seconds:.1f} ns / k (customer flow, {rows:,} rows);"
-    yield "move = pairs x bytes x (k - 1) / k / k / network, all workers sending at once."
+    yield "So many move when all of a customer's rows lie on one worker; rows scattered at random"
+    yield "repeat pairs, up to one per row. The table has both ends:"
+    yield f"count = interactions x {1e9 * seconds:.1f} ns / k (customer flow by month, {rows:,}"
+    yield "rows in results.md); move = pairs x bytes x (k - 1) / k / k / network, all sending at once."
     yield from ["", "| k | count, s | read, s | least moved, GB | s | most moved, GB | s |"]
     yield "|---:|---:|---:|---:|---:|---:|---:|"
     for k in WORKERS:
@@ -136,7 +137,7 @@ LIMITS = [
     "",
     "- The cost per row of a log grows with the customers of a shard, because their table leaves",
     "  the processor's cache: results.md shows how. Shards larger than those measured cost more.",
-    "- Pairs that arrive are reduced once more; that is part of the counting above, not twice it.",
+    "- Pairs that arrive are reduced once more: at most the column count again.",
     "- String ids move their text as well, and cost what results.md shows for them.",
     "- Start-up of workers, scheduling, retries, skewed shards and compression are not counted.",
 ]
