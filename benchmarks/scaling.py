@@ -119,7 +119,7 @@ def log_part(cost: tuple[float, int], log: dict[str, Any]) -> Iterator[str]:
     yield "So many move when all of a customer's rows lie on one worker; rows scattered at random"
     yield "repeat pairs, up to one per row. The table has both ends:"
     yield f"count = interactions x {1e9 * seconds:.1f} ns / k (customer flow by month, {rows:,}"
-    yield "rows in results.md); move = pairs x bytes x (k - 1) / k / k / network, all sending at once."
+    yield "rows in results.md); move = pairs x bytes x (k - 1) / k / k / network, all at once."
     yield from ["", "| k | count, s | read, s | least moved, GB | s | most moved, GB | s |"]
     yield "|---:|---:|---:|---:|---:|---:|---:|"
     for k in WORKERS:
