@@ -97,9 +97,8 @@ def parsed() -> argparse.Namespace:
     parser = harness.parser(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", help="instead of 1, 10, 30 and 100 M")
     parser.add_argument("--full", action="store_true", help="go past 10 M rows in slow groups too")
-    parser.add_argument(
-        "--only", nargs="+", choices=sorted({group.metric for group in GROUPS}), help="metrics"
-    )
+    known = sorted({group.metric for group in GROUPS} | {group.name for group in GROUPS})
+    parser.add_argument("--only", nargs="+", choices=known, help="metrics or groups")
     parser.add_argument("--threads", type=harness.at_least_1, help="of the peers [their own]")
     options = parser.parse_args()
     if options.rows and min(options.rows) < 1000:
@@ -113,7 +112,8 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[Group, int]]:
         for group in GROUPS:
             most = 100 * MILLION if group.metric == "nps" else 30 * MILLION
             fits = rows <= (most if options.full else group.largest)
-            if (fits or options.rows) and (not options.only or group.metric in options.only):
+            asked = not options.only or {group.metric, group.name} & set(options.only)
+            if asked and (fits or options.rows):
                 yield group, rows
 
 

@@ -36,6 +36,7 @@ def draw(groups: Sequence[dict[str, Any]], path: Path) -> None:
     panels = list(grid.flat)
     for panel, name in zip(panels, names, strict=False):
         draw_panel(panel, [group for group in groups if group["name"] == name])
+    panels[0].set_xticks(sorted({group["rows"] for group in groups}))  # of all: they share it
     for panel in panels[len(names) :]:
         panel.set_axis_off()
     for panel in panels[max(len(names) - COLUMNS, 0) : len(names)]:
@@ -67,7 +68,6 @@ def draw_panel(panel: Any, sizes: Sequence[dict[str, Any]]) -> None:
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_formatter("")
     panel.yaxis.set_major_formatter(lambda ms, _: f"{ms:g}")
-    panel.set_xticks([group["rows"] for group in sizes])
     panel.xaxis.set_major_formatter(lambda rows, _: f"{rows / 1e6:g} M")
 
 
