@@ -26,7 +26,7 @@ QUICK = {
     "growth": ["--rows", "200000", "--repeats", "1"],
     "shards": ["--rows", "200000", "--repeats", "1"],
     "small_calls": ["--repeats", "2"],
-    "memory": ["--rows", "400000"],
+    "memory": ["--rows", "400000", "--log-rows", "200000"],
     "lifetimes": ["--rows", "200000", "--repeats", "2"],
 }
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 SLOWS_BLAS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 # Where loyaltykit keeps the number of threads of its NumPy path, if it has one.
-THREAD_SETTINGS = (("loyaltykit._codes", "THREADS"), ("loyaltykit._counting", "THREADS"))
+THREAD_SETTINGS = (("loyaltykit._parallel", "_THREADS"),)
 
 OURS = "loyaltykit"
 MIB = 2**20

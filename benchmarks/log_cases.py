@@ -47,11 +47,16 @@ def cases(what: str, frame: pd.DataFrame, threads: int | None = None) -> list[Ca
 
 
 def interactions(rows: int, kind: str = "int64", customers: int | None = None) -> pd.DataFrame:
-    """Return a log of 24 months in no order, in which customers are busiest after joining."""
+    """Return a log of 24 months in no order, in which customers are busiest after joining.
+
+    If their number is given, each has a row at least.
+    """
     rng = np.random.default_rng(SEED)
     size = customers or rows // ROWS_PER_CUSTOMER
     ids = rng.permutation(np.unique(rng.integers(10**9, 10**12, size + size // 10 + 9)))[:size]
     codes = rng.integers(0, size, rows)
+    if customers:
+        codes[:size] = rng.permutation(size)
     joined = DAYS * rng.random(size)[codes]
     days = joined + (DAYS - joined) * rng.random(rows) ** 2
     times = START + (days * 86_400_000_000).astype("timedelta64[us]")

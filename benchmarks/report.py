@@ -53,7 +53,8 @@ def head(found: Figures) -> Iterator[str]:
         return
     made = peers["environment"]
     yield ""
-    yield f"- {made['system']}, {made['cores']} cores, {made['memory_gib']} GiB;"
+    memory = f", {made['memory_gib']} GiB" if made["memory_gib"] else ""
+    yield f"- {made['system']}, {made['cores']} cores{memory};"
     yield f"  Python {made['python']}, {listed(made['versions'])}."
     yield f"- Threads: {listed(peers['threads'])}; pandas and NumPy run in one."
     yield "- Every case of a group reads the same rows with the same kind of key, and gave the same"
@@ -177,7 +178,7 @@ def small_section(small: Figures) -> Iterator[str]:
 
 
 def memory_section(memory: Figures) -> Iterator[str]:
-    yield f"## Peak memory, {memory['rows']:,} rows"
+    yield "## Peak memory"
     yield ""
     yield "Each case in a process of its own: the peak during the call less what the process held"
     yield "with its data loaded. What an allocator had kept may serve the call unseen, so that an"

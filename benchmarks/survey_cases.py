@@ -106,6 +106,7 @@ def shares_reader(frame: pd.DataFrame) -> Callable[[Rows], Counts]:
 def connection(threads: int | None, **tables: Any) -> duckdb.DuckDBPyConnection:
     """Return DuckDB with these tables by their names."""
     sql = duckdb.connect()
+    sql.execute("SET enable_progress_bar = false")
     if threads:
         sql.execute(f"SET threads = {threads}")
     for name, table in tables.items():
