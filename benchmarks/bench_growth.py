@@ -90,7 +90,7 @@ def period_points(rows: int) -> Iterator[tuple[str, list[Case]]]:
     survey = log.assign(score=survey_cases.answers(rows)["score"])
     last = pd.Timestamp(log["time"].max())
     for freq in FREQUENCIES:
-        call = {"customer": "customer", "time": "time", "freq": freq}
+        call: dict[str, Any] = {"customer": "customer", "time": "time", "freq": freq}
         frequency = {"quarter": "Q", "month": "M", "week": "W-SUN", "day": "D"}[freq]
         first = pd.Timestamp(log_cases.START).to_period(frequency)
         spans = last.to_period(frequency).ordinal - first.ordinal + 1
@@ -115,7 +115,7 @@ def customer_points(rows: int) -> Iterator[tuple[str, list[Case]]]:
             continue
         log = log_cases.interactions(rows, customers=customers)
         polars = pl.from_pandas(log)
-        call = {"customer": "customer", "time": "time"}
+        call: dict[str, Any] = {"customer": "customer", "time": "time"}
         yield (
             f"{customers:,}",
             [

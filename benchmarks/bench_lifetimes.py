@@ -115,7 +115,8 @@ def durations(log: pd.DataFrame) -> pd.Series:
     """Return the months that each customer lasted."""
     month = log["time"].dt.year * 12 + log["time"].dt.month
     spans = month.groupby(log["customer"]).agg(["min", "max"])
-    return spans["max"] - spans["min"] + 1
+    lasted: pd.Series = spans["max"] - spans["min"] + 1
+    return lasted
 
 
 def kaplan_meier(lasted: pd.Series) -> KaplanMeierFitter:

@@ -44,7 +44,7 @@ def tallies(survey: pd.DataFrame, repeats: int) -> dict[str, Any]:
     shards = [survey.iloc[rows] for rows in np.array_split(np.arange(len(survey)), SHARDS)]
     made = [lk.tally(shard, "score", time="time", scale=(0, 10), **KEYS) for shard in shards]
 
-    def merged() -> pd.DataFrame:
+    def merged() -> Any:
         return lk.nps(pd.concat(made), "answer", counts="n", time="period", **KEYS)
 
     pd.testing.assert_frame_equal(merged(), lk.nps(survey, "score", time="time", **KEYS))

@@ -88,8 +88,8 @@ def child(code: str) -> str:
 def small_calls(repeats: int) -> list[dict[str, Any]]:
     """Return milliseconds per warm call, each beside the bare group-by of its rows."""
     counts = pd.DataFrame({"sector": ["B2B"], "promoters": [50], "detractors": [20]})
-    numbers = {"promoters": [50], "passives": [30], "detractors": [20]}
-    scalars = {name: number for name, (number,) in numbers.items()}
+    numbers: dict[str, Any] = {"promoters": [50], "passives": [30], "detractors": [20]}
+    scalars: dict[str, Any] = {name: number for name, (number,) in numbers.items()}
     bare = "bare group-by mean of a frame of one row"
     calls: dict[str, tuple[harness.Run, str | None]] = {
         bare: (partial(grouped_mean, counts), None),

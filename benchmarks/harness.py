@@ -166,11 +166,11 @@ def show(title: str, cases: dict[str, dict[str, float]]) -> None:
     """Print medians, and how many times as long as each case of ours every case takes."""
     ours = [name for name in cases if name.startswith(OURS)]
     heads = ["median ms", "min ms", *("x " + name.removeprefix(f"{OURS}, ") for name in ours)]
-    print(f"\n{title:<50}" + "".join(f"{head:>19}" for head in heads))
+    print(f"\n{title:<52}" + "".join(f"{head:>21}" for head in heads))
     for name, times in cases.items():
         ratios = [times["median"] / cases[our]["median"] for our in ours]
         numbers = [times["median"], times["min"], *ratios]
-        print(f"  {name:<48}" + "".join(f"{number:>19.2f}" for number in numbers), flush=True)
+        print(f"  {name:<50}" + "".join(f"{number:>21.2f}" for number in numbers), flush=True)
 
 
 def write(path: Path | None, results: dict[str, Any]) -> None:

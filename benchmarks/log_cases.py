@@ -64,7 +64,7 @@ def interactions(rows: int, kind: str = "int64", customers: int | None = None) -
     if kind != "int64":
         names = pd.array([f"C{number}" for number in ids], dtype="str")
         text = kind == "string"
-        customer = names.take(codes) if text else pd.Categorical.from_codes(codes, names)
+        customer = names.take(codes) if text else pd.Categorical.from_codes(codes, pd.Index(names))
     return pd.DataFrame({"customer": customer, "time": times})
 
 

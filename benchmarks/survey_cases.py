@@ -50,7 +50,9 @@ def answers(rows: int, kind: str = "categorical", groups: int = len(SECTORS)) ->
     codes = rng.integers(0, groups, rows, np.int8 if groups < 128 else np.int32)
     if kind == "int64":
         return pd.DataFrame({"sector": codes.astype(np.int64), "score": score})
-    frame = pd.DataFrame({"sector": pd.Categorical.from_codes(codes, names), "score": score})
+    frame = pd.DataFrame(
+        {"sector": pd.Categorical.from_codes(codes, pd.Index(names)), "score": score}
+    )
     return frame.astype({"sector": "str"}) if kind == "string" else frame
 
 
