@@ -12,7 +12,7 @@ import oracles
 import pytest
 from conftest import Engine, frame_rows
 
-from loyaltykit import _frame, _tally
+from loyaltykit import _counting, _frame, _tally
 from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError, ScaleWarning
 
 TEN = _tally.make_scale((0, 10), ())
@@ -261,14 +261,14 @@ def test_ces_buckets(direction: str, easy_cut: int, hard_cut: int, easy: int, ha
 def test_more_rows_than_one_block(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are counted a block at a time: here in small ones, with nulls at the seams."""
     block, length = 200, 1_050
-    monkeypatch.setattr(_tally, "_BLOCK", block)
+    monkeypatch.setattr(_counting, "_BLOCK", block)
     rng = np.random.default_rng(1)
     answers: list[int | None] = rng.integers(0, 11, length).tolist()
     for seam in (0, block - 1, block, 2 * block, length - 1):
         answers[seam] = None
     keys = rng.choice(["a", "b", "c"], length).tolist()
     tallied = count(engine.frame({"key": keys, "nps": answers}), by=["key"])
-    assert len(list(_tally._blocks(length, tallied.answers.size))) == 6
+    assert len(list(_counting.blocks(slice(0, length), tallied.answers.size))) == 6
     pairs = list(zip(keys, answers, strict=True))
     for i, key in enumerate("abc"):
         expected = [pairs.count((key, answer)) for answer in range(11)]
@@ -278,7 +278,7 @@ def test_more_rows_than_one_block(engine: Engine, monkeypatch: pytest.MonkeyPatc
 
 def test_more_cells_than_one_block_of_rows() -> None:
     """With a group for every row, the table is larger than a block."""
-    length = _tally._BLOCK + 10
+    length = _counting._BLOCK + 10
     frame = Engine("polars").frame({"id": range(length), "nps": [i % 11 for i in range(length)]})
     tallied = count(frame, by=["id"])
     assert np.array_equal(tallied.answers.argmax(axis=1), np.arange(length) % 11)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 
 # A table of this many flags is cheaper to fill than a sort of the codes is to make.
 _MOST_DIRECT = 1 << 24
@@ -41,6 +42,19 @@ def renumber(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
     number = np.zeros(size, dtype=np.int64)
     number[present] = np.arange(len(present))
     return number[codes], present
+
+
+def narrowest(size: int) -> Any:
+    """Return the narrowest integers that hold the codes below ``size``."""
+    return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.int64
+
+
+def paired(codes: Integers, other: Integers, width: int, kind: Any = np.int64) -> Integers:
+    """Return one code of the given kind for two; the second lies below ``width``."""
+    made = codes.astype(kind)
+    made *= kind(width)
+    # In place, and unsafe in name only: the caller knows that the pair fits.
+    return np.add(made, other, out=made, casting="unsafe")
 
 
 def first_rows(codes: IntArray, size: int) -> IntArray:

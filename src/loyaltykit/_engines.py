@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, cast
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -25,6 +25,7 @@ _NO_KERNELS = "string_view"
 _OFFSET = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)\s*$")
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 TimeArray = npt.NDArray[np.datetime64]
 Frame = nw.DataFrame[Any]
 Series = nw.Series[Any]
@@ -40,6 +41,13 @@ class Encoded(NamedTuple):
     """A column as codes into its distinct values; -1 is null."""
 
     codes: IntArray
+    levels: Series
+
+
+class Compact(NamedTuple):
+    """The same, with codes in the narrow integers that an engine may keep already."""
+
+    codes: Integers
     levels: Series
 
 
@@ -62,16 +70,22 @@ def encode(series: Series) -> Encoded:
 
     Categories keep their order; other values are sorted.
     """
+    made = compact(series)
+    return Encoded(made.codes.astype(np.int64, copy=False), made.levels)
+
+
+def compact(series: Series) -> Compact:
+    """Do what `encode` does, with codes as narrow as they come; they may be the column's own."""
     untyped = series.dtype == nw.Unknown and series.null_count() == len(series)
     if not len(series) or untyped:
-        return Encoded(np.full(len(series), -1, dtype=np.int64), series.head(0))
+        return Compact(np.full(len(series), -1, dtype=np.int64), series.head(0))
     if series.dtype.is_nested() or series.dtype in _NOT_ENCODED.get(series.implementation, ()):
         _refuse_kind(series)
     if series.dtype.is_float():
         series = _nan_to_null(series)
     engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
     codes, levels = engine[series.implementation](series)
-    return Encoded(codes, levels.alias(series.name))
+    return Compact(codes, levels.alias(series.name))
 
 
 # Kinds without an order or a hash in their engine; nobody groups by them or answers with them.
@@ -101,15 +115,30 @@ def _python(value: Any) -> Any:
 
 def numeric(series: Series) -> npt.NDArray[Any]:
     """Return a column of numbers, NaN for null."""
+    return numeric_runs(series)(slice(0, len(series)))
+
+
+NumberRuns = Callable[[slice], npt.NDArray[Any]]
+
+
+def numeric_runs(series: Series) -> NumberRuns:
+    """Return what gives a run of a column of numbers, NaN for null, without a copy of the whole."""
     if series.dtype in (nw.Int128, nw.UInt128):  # NumPy has none of that size
         series = series.cast(nw.Float64)
     native = series.to_native()
-    if series.implementation is PANDAS and not isinstance(native.dtype, np.dtype):
-        if native.isna().any() or series.dtype.is_float():
-            values: npt.NDArray[Any] = native.to_numpy(dtype=np.float64, na_value=np.nan)
-            return values
-        return np.asarray(native.to_numpy(dtype=native.dtype.numpy_dtype))
-    return series.to_numpy()
+    if series.implementation is not PANDAS:
+        return lambda rows: series[rows].to_numpy()
+    if isinstance(native.dtype, np.dtype):
+        return cast("NumberRuns", native.to_numpy().__getitem__)
+    floats, masked = series.dtype.is_float(), native.array
+
+    def run(rows: slice) -> npt.NDArray[Any]:
+        part = masked[rows]
+        if floats or part.isna().any():
+            return np.asarray(part.to_numpy(dtype=np.float64, na_value=np.nan))
+        return np.asarray(part.to_numpy(dtype=part.dtype.numpy_dtype))
+
+    return run
 
 
 def wall_clock(series: Series, zone: str | None, tz: str | None) -> TimeArray:
@@ -400,16 +429,16 @@ def _nan_to_null(series: Series) -> Series:
     return nw.from_native(kept, series_only=True)
 
 
-def _encode_pandas(series: Series) -> Encoded:
+def _encode_pandas(series: Series) -> Compact:
     import pandas as pd
 
     native = series.to_native()
     if series.dtype == nw.Categorical and not isinstance(native.dtype, pd.CategoricalDtype):
         native = _plain_categories(native)
     if isinstance(native.dtype, pd.CategoricalDtype):
-        codes = native.cat.codes.to_numpy().astype(np.int64)
-        levels = pd.Series(pd.Categorical(native.cat.categories, dtype=native.dtype))
-        return Encoded(codes, nw.from_native(levels, series_only=True))
+        every = np.arange(len(native.dtype.categories))
+        levels = pd.Series(pd.Categorical.from_codes(every, dtype=native.dtype))
+        return Compact(native.array.codes, nw.from_native(levels, series_only=True))
     try:
         codes, uniques = pd.factorize(native)
     except TypeError:  # lists and the like have no hash
@@ -420,7 +449,7 @@ def _encode_pandas(series: Series) -> Encoded:
     except TypeError:  # values of several types have no order of their own: by type, then as text
         order = levels.map(lambda value: (type(value).__name__, str(value))).argsort().to_numpy()
     levels = levels.take(order).reset_index(drop=True)
-    return Encoded(_codes.ranked(codes, order), nw.from_native(levels, series_only=True))
+    return Compact(_codes.ranked(codes, order), nw.from_native(levels, series_only=True))
 
 
 def _plain_categories(native: Any) -> Any:
@@ -430,7 +459,7 @@ def _plain_categories(native: Any) -> Any:
     return _clean_dictionary(pa.chunked_array([pa.array(native)])).to_pandas()
 
 
-def _encode_polars(series: Series) -> Encoded:
+def _encode_polars(series: Series) -> Compact:
     import polars as pl
 
     native = series.to_native()
@@ -447,12 +476,13 @@ def _encode_polars(series: Series) -> Encoded:
     return _polars_codes(codes, levels)
 
 
-def _polars_codes(codes: Any, levels: Any) -> Encoded:
-    filled = codes.cast(int).fill_null(-1).to_numpy()
-    return Encoded(filled, nw.from_native(levels, series_only=True))
+def _polars_codes(codes: Any, levels: Any) -> Compact:
+    if codes.null_count():
+        codes = codes.cast(int).fill_null(-1)
+    return Compact(codes.to_numpy(), nw.from_native(levels, series_only=True))
 
 
-def _encode_arrow(series: Series) -> Encoded:
+def _encode_arrow(series: Series) -> Compact:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -473,7 +503,7 @@ def _encode_arrow(series: Series) -> Encoded:
     levels = pa.chunked_array([values])
     if str(kept) == _NO_KERNELS:
         levels = levels.cast(kept)
-    return Encoded(codes, nw.from_native(levels, series_only=True))
+    return Compact(codes, nw.from_native(levels, series_only=True))
 
 
 def _clean_dictionary(native: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit import _calendar, _checks, _codes, _counting, _frame
 from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError, ScaleWarning
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 TimeArray = npt.NDArray[np.datetime64]
 
-# Rows counted at a time: the working arrays stay in the processor's cache.
-_BLOCK = 1 << 16
+# How far from the scale a blank code may lie to be counted like an answer.
+_REACH = 120
 # Fewer answers than this say nothing about the scale, nor does a scale of fewer points.
 _FEWEST_ANSWERS = 5
 _FEWEST_POINTS = 5
@@ -145,17 +146,26 @@ def count_answers(
     frame = frame.select(list(needed))
     if time is not None:
         frame, periods = _periods(frame, time, freq, errors)
-    groups = _frame.group(frame, by)
+    groups = _frame.cells(frame, by)
     codes, size = groups.codes, groups.size
     if time is not None:
         first = int(periods.min()) if len(periods) else 0
         span = int(periods.max()) - first + 1 if len(periods) else 1
-        codes, present = _codes.renumber(codes * span + (periods - first), size * span)
+        wide = periods - first if codes is None else _codes.paired(codes, periods - first, span)
+        codes, present = _codes.renumber(wide.astype(np.int64, copy=False), size * span)
         size = len(present)
+    elif counts is not None and codes is not None:
+        # A group may hold rows that all stand for no answer at all.
+        present = _codes.distinct(codes, size)
     table = _count(frame, score, scale, codes, size, counts, errors)
+    keys = groups.keys
+    if time is None and codes is not None:
+        present = present if counts is not None else np.flatnonzero(table.any(axis=1))
+        if len(present) < size:
+            table, keys = table[present], _frame.rows(keys, present)
     answers, missing = table[:, : scale.no_answer], table[:, scale.no_answer]
     if time is None:
-        return Tally(groups.keys, None, answers, missing)
+        return Tally(keys, None, answers, missing)
     keys = _frame.rows(groups.keys, present // span)
     starts = _calendar.period_starts(present % span + first, freq)
     return Tally(keys, starts, answers, missing)
@@ -179,7 +189,7 @@ def _count(
     frame: _frame.Frame,
     score: str,
     scale: Scale,
-    codes: IntArray,
+    codes: Integers | None,
     size: int,
     counts: str | None,
     errors: str,
@@ -188,24 +198,25 @@ def _count(
     answers = frame[score]
     if (scale.low, scale.high) == (0, 1):
         answers = _frame.zeros_and_ones(answers)
-    values, value_codes = _frame.numbers(answers)
-    value_slots = None if value_codes is None else _slots_of_texts(values, scale)
+    wide = _widened(scale)
+    numbers = _frame.number_runs(answers)
+    if numbers is None:
+        values, value_codes = _frame.numbers(answers)
+        of_value = _slots_of_texts(values, scale)
+        wide = scale
+
+    def slots_of(rows: slice) -> Integers:
+        if numbers is None:
+            found: Integers = of_value[value_codes[rows]]
+            return found
+        run = numbers(rows)
+        quick = _counting.slots_of_whole(run, wide.low, wide.high)
+        return _slots_of_numbers(run, wide) if quick is None else quick
+
     weights = None if counts is None else _row_counts(frame[counts])
-    width = scale.off + 1
-    cells = np.zeros(size * width, dtype=np.int64)
-    for rows in _blocks(len(frame), size * width):
-        if value_slots is None or value_codes is None:
-            slot = _slots_of_numbers(values[rows], scale)
-        else:
-            slot = value_slots[value_codes[rows]]
-        cell = codes[rows] * width + slot
-        if weights is None:
-            cells += np.bincount(cell, minlength=size * width)
-        else:
-            # Float sums are exact up to 2**53, and _row_counts has seen to it that they stay there.
-            sums = np.bincount(cell, weights=weights[rows], minlength=size * width)
-            cells += sums.astype(np.int64)
-    table = cells.reshape(size, width)
+    width = wide.off + 1
+    table = _counting.count_cells(codes, size, width, slots_of, len(frame), weights)
+    table = _narrowed(table, wide, scale)
     if table[:, scale.off].any():
         if errors == "raise":
             slots(answers, scale)
@@ -213,10 +224,26 @@ def _count(
     return table
 
 
-def _blocks(length: int, table_size: int) -> Iterator[slice]:
-    # With very many groups the table, not the rows, is what a block costs.
-    step = max(_BLOCK, 4 * table_size)
-    return (slice(start, start + step) for start in range(0, length, step))
+def _widened(scale: Scale) -> Scale:
+    """Return a scale that takes in the blank codes not far from its points, as 11 or 99 are.
+
+    They are counted like answers, so that they need no search in every run of rows.
+    """
+    codes = scale.missing_numbers
+    codes = codes[(codes >= scale.high - _REACH) & (codes <= scale.low + _REACH)]
+    codes = codes[codes == np.floor(codes)]
+    points = [scale.low, scale.high, *map(int, codes)]
+    return scale._replace(low=min(points), high=max(points))
+
+
+def _narrowed(table: IntArray, wide: Scale, scale: Scale) -> IntArray:
+    """Return the counts of the slots of the scale, from those of the wider one."""
+    if not scale.missing_numbers.size:
+        return table
+    slot = _slots_of_numbers(np.arange(wide.low, wide.high + 1), scale)
+    made = np.zeros((len(table), scale.off + 1), dtype=np.int64)
+    np.add.at(made, (slice(None), np.append(slot, [scale.no_answer, scale.off])), table)
+    return made
 
 
 def _slots_of_numbers(values: npt.NDArray[Any], scale: Scale) -> IntArray:

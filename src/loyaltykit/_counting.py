@@ -1,0 +1,118 @@
+"""Counting answers by group: block by block, in the narrowest integers that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _parallel
+
+IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
+Bytes = npt.NDArray[np.uint8]
+
+# Rows worked on at a time: the working arrays stay in the processor's cache, and each step is
+# long enough for the other thread to take its turn.
+_BLOCK = 1 << 17
+# A table of more cells is counted in one thread, because each has one of its own.
+_MOST_CELLS = 1 << 16
+# What a byte holds beside the slots for NaN and for all that is off the scale.
+_MOST_POINTS = 253
+# Beyond it a float64 next to 2**52 is no whole number any more.
+_LARGEST = 1 << 50
+
+
+def count_cells(
+    codes: Integers | None,
+    size: int,
+    width: int,
+    slots: Callable[[slice], Integers],
+    length: int,
+    weights: npt.NDArray[np.float64] | None = None,
+) -> IntArray:
+    """Return how many rows each group has in each slot: a table of ``size`` by ``width``.
+
+    ``slots`` returns the slots of a run of rows; without ``codes`` there is one group. With
+    ``weights`` a row counts for several; their sums must stay below 2**53, to be exact.
+    """
+    cells = size * width
+    # Room for the width itself, which is the factor.
+    kind = np.uint8 if cells < 1 << 8 else np.uint16 if cells < 1 << 16 else np.int64
+
+    def count(part: slice) -> IntArray:
+        total = np.zeros(cells, dtype=np.int64)
+        for rows in blocks(part, cells):
+            cell = slots(rows).astype(kind, copy=False)
+            if codes is not None:
+                cell = codes[rows].astype(kind, copy=False) * kind(width) + cell
+            if weights is None:
+                total += _histogram(cell, cells)
+            else:
+                sums = np.bincount(cell, weights=weights[rows], minlength=cells)
+                total += sums.astype(np.int64)
+        return total
+
+    if cells > _MOST_CELLS:
+        return count(slice(0, length)).reshape(size, width)
+    return np.add.reduce(_parallel.in_parts(count, length)).reshape(size, width)
+
+
+def blocks(part: slice, cells: int) -> Iterator[slice]:
+    """Return the part in runs of rows to be counted into a table of so many cells."""
+    # With very many groups the table, not the rows, is what a block costs.
+    step = max(_BLOCK, 4 * cells)
+    return (
+        slice(start, min(start + step, part.stop)) for start in range(part.start, part.stop, step)
+    )
+
+
+def _histogram(cell: Integers, cells: int) -> IntArray:
+    """Return how often each number below ``cells`` occurs."""
+    if cell.dtype != np.uint8:
+        return np.bincount(cell, minlength=cells)
+    # Two neighbours make one number of 16 bits: half as many to count, then both halves add up.
+    even = len(cell) & ~1
+    pairs = np.bincount(cell[:even].view(np.uint16), minlength=(cells - 1) * 257 + 1)
+    table = np.zeros(1 << 16, dtype=np.int64)
+    table[: len(pairs)] = pairs
+    square = table.reshape(256, 256)
+    counts = (square.sum(axis=0) + square.sum(axis=1))[:cells]
+    if len(cell) > even:
+        counts[cell[even]] += 1
+    return counts
+
+
+def slots_of_whole(values: npt.NDArray[Any], low: int, high: int) -> Bytes | None:
+    """Return each number's place on a scale from ``low`` to ``high``, and after it NaN's.
+
+    None where any number is not on that scale, which is for slower hands to tell apart.
+    """
+    if high - low > _MOST_POINTS or max(abs(low), abs(high)) > _LARGEST:
+        return None
+    if values.dtype.kind in "iu":
+        if values.min() < low or values.max() > high:
+            return None
+        return values.astype(np.uint8) - np.uint8(low % 256)
+    if values.dtype.kind != "f" or values.dtype.itemsize > 8:
+        return None
+    values = values.astype(np.float64, copy=False)
+    with np.errstate(invalid="ignore"):  # of a NaN that signals
+        if np.fmin.reduce(values) < low or np.fmax.reduce(values) > high:
+            return None
+        gone = np.isnan(values)
+        # From 2**52 on a float64 holds whole numbers alone, and the number is its last byte.
+        shift = 2.0**52 - low
+        shifted = values + shift
+        slots = shifted.view(np.uint64).astype(np.uint8)
+        shifted -= shift
+        fine = shifted == values
+    fine |= gone
+    if not fine.all():
+        return None
+    nan = gone.view(np.uint8)
+    slots &= nan - np.uint8(1)  # 255 keeps a number, 0 clears whatever a NaN had in that byte
+    slots += nan * np.uint8(high - low + 1)
+    return slots
