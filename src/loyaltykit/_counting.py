@@ -16,7 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 
 # Rows worked on at a time: the working arrays stay in the processor's cache, and each step is
 # long enough for the other thread to take its turn.
-_BLOCK = 1 << 17
+_BLOCK = 1 << 18
 # A table of more cells is counted in one thread, because each has one of its own.
 _MOST_CELLS = 1 << 16
 # What a byte holds beside the slots for NaN and for all that is off the scale.
@@ -42,22 +42,37 @@ def count_cells(
     # Room for the width itself, which is the factor.
     kind = np.uint8 if cells < 1 << 8 else np.uint16 if cells < 1 << 16 else np.int64
 
+    # Two neighbours of a byte each make one number of 16 bits: half as many to count.
+    pairs = 0 < cells < 1 << 8 and weights is None
+    room = (cells - 1) * 257 + 1 if pairs else cells
+
     def count(part: slice) -> IntArray:
-        total = np.zeros(cells, dtype=np.int64)
+        total, odd = np.zeros(room, dtype=np.int64), np.zeros(cells, dtype=np.int64)
         for rows in blocks(part, cells):
             cell = slots(rows).astype(kind, copy=False)
             if codes is not None:
                 cell = codes[rows].astype(kind, copy=False) * kind(width) + cell
-            if weights is None:
-                total += _histogram(cell, cells)
-            else:
+            if weights is not None:
                 sums = np.bincount(cell, weights=weights[rows], minlength=cells)
                 total += sums.astype(np.int64)
-        return total
+            elif not pairs:
+                total += np.bincount(cell, minlength=cells)
+            else:
+                even = len(cell) & ~1
+                total += np.bincount(cell[:even].view(np.uint16), minlength=room)
+                odd += np.bincount(cell[even:], minlength=cells)
+        return _unpaired(total)[:cells] + odd if pairs else total
 
-    if cells > _MOST_CELLS:
+    if not cells or cells > _MOST_CELLS:
         return count(slice(0, length)).reshape(size, width)
     return np.add.reduce(_parallel.in_parts(count, length)).reshape(size, width)
+
+
+def _unpaired(counts: IntArray) -> IntArray:
+    """Return how often each byte occurs, from how often each pair of bytes does."""
+    square = np.zeros((256, 256), dtype=np.int64)
+    square.ravel()[: len(counts)] = counts
+    return square.sum(axis=0) + square.sum(axis=1)
 
 
 def blocks(part: slice, cells: int) -> Iterator[slice]:
@@ -67,22 +82,6 @@ def blocks(part: slice, cells: int) -> Iterator[slice]:
     return (
         slice(start, min(start + step, part.stop)) for start in range(part.start, part.stop, step)
     )
-
-
-def _histogram(cell: Integers, cells: int) -> IntArray:
-    """Return how often each number below ``cells`` occurs."""
-    if cell.dtype != np.uint8:
-        return np.bincount(cell, minlength=cells)
-    # Two neighbours make one number of 16 bits: half as many to count, then both halves add up.
-    even = len(cell) & ~1
-    pairs = np.bincount(cell[:even].view(np.uint16), minlength=(cells - 1) * 257 + 1)
-    table = np.zeros(1 << 16, dtype=np.int64)
-    table[: len(pairs)] = pairs
-    square = table.reshape(256, 256)
-    counts = (square.sum(axis=0) + square.sum(axis=1))[:cells]
-    if len(cell) > even:
-        counts[cell[even]] += 1
-    return counts
 
 
 def slots_of_whole(values: npt.NDArray[Any], low: int, high: int) -> Bytes | None:

@@ -7,7 +7,7 @@ on the way in, once: a null is code -1, NaN or NaT from here on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ def in_parts(work: Callable[[slice], Made], length: int) -> list[Made]:
     if threads == 1:
         return [work(slice(0, length))]
     ends = [length * part // threads for part in range(threads + 1)]
-    return each(work, [slice(*pair) for pair in zip(ends, ends[1:], strict=False)])
+    return each(work, [slice(*pair) for pair in itertools.pairwise(ends)])
 
 
 def each(work: Callable[[slice], Made], parts: list[slice]) -> list[Made]:
