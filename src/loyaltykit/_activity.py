@@ -6,6 +6,7 @@ follows from each pair and the one before it. The counts of shards split by cust
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from loyaltykit import _calendar, _checks, _codes, _frame
 from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 VALID_FROM = "valid_from"
@@ -23,15 +25,64 @@ _MOST_ROWS = 5_000_000
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-class Log(NamedTuple):
-    """The usable rows of a log: who, and on which day."""
+class Log:
+    """The usable rows of a log: who, and when.
 
-    ids: _frame.Series
-    customer: IntArray
-    day: IntArray
-    kept: BoolArray | None
-    end: np.datetime64 | None
-    zone: str | None
+    ``ids`` are the customers, and ``customer`` is the place of each row's among them. Ids that are
+    integers serve as they are; they are numbered only for who asks.
+    """
+
+    def __init__(
+        self,
+        who: _frame.Series,
+        keys: Integers,
+        times: _frame.TimeArray,
+        *,
+        numbered: bool,
+        kept: BoolArray | None,
+        end: np.datetime64 | None,
+        zone: str | None,
+    ) -> None:
+        self.times, self.kept, self.end, self.zone = times, kept, end, zone
+        self._who, self._keys, self._numbered = who, keys, numbered
+
+    @functools.cached_property
+    def ids(self) -> _frame.Series:
+        """Return the distinct customers."""
+        return self._who if self._numbered else self._named(_codes.unique(self._keys))
+
+    @functools.cached_property
+    def customer(self) -> IntArray:
+        """Return the place of each row's customer in ``ids``."""
+        if self._numbered:
+            return self._keys.astype(np.int64, copy=False)
+        return _frame.encode(self._named(self._keys)).codes
+
+    @functools.cached_property
+    def day(self) -> IntArray:
+        """Return the day number of each row."""
+        return _calendar.day_numbers(self.times)
+
+    def pairs(self, period: Integers, span: int) -> tuple[IntArray, IntArray]:
+        """Return the distinct pairs of customer and period, sorted."""
+        low, high = int(self._keys.min()), int(self._keys.max())
+        plain = not self._numbered and high < 1 << 63 and (high - low + 1) * span < 1 << 63
+        if not plain:
+            made = _codes.distinct_pairs(
+                self._keys if self._numbered else self.customer, period, span, len(self.ids)
+            )
+            customer = made // span
+            return customer, made - customer * span
+        # Integers need no hashing: the pairs are sorted as numbers, and name the customers.
+        keys = self._keys.astype(np.int64, copy=False)
+        made = _codes.distinct_pairs(keys - low if low else keys, period, span, high - low + 1)
+        key = made // span
+        first = _codes.starts_of_runs(key)
+        self.ids = self._named(key[first] + low)
+        return np.cumsum(first) - 1, made - key * span
+
+    def _named(self, keys: Integers) -> _frame.Series:
+        return _frame.integers_like(self._who, keys)
 
 
 class Activity(NamedTuple):
@@ -85,19 +136,34 @@ def open_log(
     keys = _checks.check_names("by", by)
     _checks.check_columns(names, frame.columns)
     _checks.check_reserved(keys, reserved)
-    log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors)
+    log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors, ordered=False)
     return log, activity(log, freq), read_split(frame, log, customer, keys, segments)
 
 
 def read_log(
-    frame: _frame.Frame, customer: str, time: str, *, as_of: object, tz: str | None, errors: str
+    frame: _frame.Frame,
+    customer: str,
+    time: str,
+    *,
+    as_of: object,
+    tz: str | None,
+    errors: str,
+    ordered: bool = True,
 ) -> Log:
-    """Return the rows up to ``as_of`` that have a customer and a time."""
+    """Return the rows up to ``as_of`` that have a customer and a time.
+
+    Without ``ordered`` the customers come in any order, which saves a sort of their names.
+    """
     remedy = "bring them to one, or name the zone to read them in with tz="
     tz = _checks.check_zone(tz)
     times, zone, lost = _frame.read_times(frame[time], tz, errors, remedy=remedy)
-    ids = _frame.encode(frame[customer])
-    lost = _without_id(ids.codes, lost, customer, errors)
+    ids = frame[customer]
+    numbers = _frame.whole_numbers(ids)
+    if numbers is None:
+        keys, ids = _frame.compact(ids, ordered=ordered)
+        lost = _without_id(keys, lost, customer, errors)
+    else:
+        keys = numbers
     end = None if as_of is None else _calendar.observation_end(as_of, zone)
     kept = None if lost is None else ~lost
     if lost is not None:
@@ -111,19 +177,18 @@ def read_log(
         _refuse_early_end(as_of, end, times if kept is None else times[kept])
         seen = times < end
         kept = seen if kept is None else kept & seen
-    codes = ids.codes
     if kept is not None and not kept.all():
-        codes, times = codes[kept], times[kept]
+        keys, times = keys[kept], times[kept]
     else:
         kept = None
-    day = _calendar.day_numbers(times)
-    if end is None and len(day):
-        end = np.datetime64(int(day.max()) + 1, "D")
-    return Log(ids.levels, codes, day, kept, end, zone)
+    if end is None and len(times):
+        end = np.datetime64(int(_calendar.day_numbers(times.max()[np.newaxis])[0]) + 1, "D")
+    numbered = numbers is None
+    return Log(ids, keys, times, numbered=numbered, kept=kept, end=end, zone=zone)
 
 
 def _without_id(
-    codes: IntArray, lost: BoolArray | None, customer: str, errors: str
+    codes: Integers, lost: BoolArray | None, customer: str, errors: str
 ) -> BoolArray | None:
     missing = codes < 0
     if not missing.any():
@@ -142,14 +207,13 @@ def _refuse_early_end(as_of: object, end: np.datetime64, times: npt.NDArray[Any]
 
 def activity(log: Log, freq: str) -> Activity:
     """Return the distinct (customer, period) pairs of a log."""
-    if log.end is None or not len(log.day):
+    if log.end is None or not len(log.times):
         nothing = np.zeros(0, dtype=np.int64)
         return Activity(nothing, nothing, 0, 0, freq)
-    codes = _calendar.period_codes(log.day, freq)
-    first, last = int(codes.min()), int(last_period(log.end, freq))
-    span = last - first + 1
-    pairs = _codes.distinct(log.customer * span + (codes - first), len(log.ids) * span)
-    return Activity(pairs // span, pairs % span, first, span, freq)
+    codes, first, _ = _calendar.periods(log.times, freq)
+    span = int(last_period(log.end, freq)) - first + 1
+    customer, period = log.pairs(codes, span)
+    return Activity(customer, period, first, span, freq)
 
 
 def last_period(end: np.datetime64, freq: str) -> int:

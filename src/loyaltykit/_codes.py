@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loyaltykit import _parallel
+
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
 
@@ -16,20 +18,57 @@ _MOST_DIRECT = 1 << 24
 
 def unique(values: IntArray) -> IntArray:
     """Return the distinct values, sorted."""
+    if not len(values):
+        return values
     # np.unique hashes since NumPy 2.3, which takes many times as long as a sort.
     ordered = np.sort(values)
-    differs = np.ones(len(ordered), dtype=np.bool_)
-    differs[1:] = ordered[1:] != ordered[:-1]
-    return ordered[differs]
+
+    def kept(part: slice) -> list[IntArray]:
+        return [ordered[rows][starts_of_runs(ordered, rows)] for rows in _parallel.blocks(part)]
+
+    return np.concatenate([run for runs in _parallel.in_parts(kept, len(values)) for run in runs])
 
 
-def distinct(codes: IntArray, size: int) -> IntArray:
+def starts_of_runs(values: IntArray, rows: slice | None = None) -> npt.NDArray[np.bool_]:
+    """Return where a value differs from the one before it, for all rows or for a run of them."""
+    start, stop, _ = slice(None).indices(len(values)) if rows is None else rows.indices(len(values))
+    differs = np.ones(stop - start, dtype=np.bool_)
+    inside = max(start, 1)
+    np.not_equal(
+        values[inside:stop], values[inside - 1 : stop - 1], out=differs[inside - start :]
+    )
+    return differs
+
+
+def distinct(codes: Integers, size: int) -> IntArray:
     """Return the distinct codes below ``size``, sorted."""
     if size > max(_MOST_DIRECT, 4 * len(codes)):
-        return unique(codes)
+        return unique(codes.astype(np.int64, copy=False))
     seen = np.zeros(size, dtype=np.bool_)
-    seen[codes] = True
-    return np.flatnonzero(seen).astype(np.int64)
+
+    def mark(part: slice) -> None:
+        for rows in _parallel.blocks(part):
+            seen[codes[rows]] = True  # by either thread: both write the same
+
+    _parallel.in_parts(mark, len(codes))
+    return np.flatnonzero(seen).astype(np.int64, copy=False)
+
+
+def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> IntArray:
+    """Return the distinct pairs of a code below ``size`` and another below ``width``, as one number.
+
+    The number is code * width + other, and must fit into 64 bits.
+    """
+    if size * width > max(_MOST_DIRECT, 4 * len(codes)):
+        return unique(paired(codes, other, width))
+    seen = np.zeros(size * width, dtype=np.bool_)
+
+    def mark(part: slice) -> None:
+        for rows in _parallel.blocks(part):
+            seen[paired(codes[rows], other[rows], width)] = True
+
+    _parallel.in_parts(mark, len(codes))
+    return np.flatnonzero(seen).astype(np.int64, copy=False)
 
 
 def renumber(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:

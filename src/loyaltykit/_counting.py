@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ def count_cells(
 
     def count(part: slice) -> IntArray:
         total, odd = np.zeros(room, dtype=np.int64), np.zeros(cells, dtype=np.int64)
-        for rows in blocks(part, cells):
+        # With very many groups the table, not the rows, is what a block costs.
+        for rows in _parallel.blocks(part, max(_BLOCK, 4 * cells)):
             cell = slots(rows).astype(kind, copy=False)
             if codes is not None:
                 cell = codes[rows].astype(kind, copy=False) * kind(width) + cell
@@ -73,15 +74,6 @@ def _unpaired(counts: IntArray) -> IntArray:
     square = np.zeros((256, 256), dtype=np.int64)
     square.ravel()[: len(counts)] = counts
     return square.sum(axis=0) + square.sum(axis=1)
-
-
-def blocks(part: slice, cells: int) -> Iterator[slice]:
-    """Return the part in runs of rows to be counted into a table of so many cells."""
-    # With very many groups the table, not the rows, is what a block costs.
-    step = max(_BLOCK, 4 * cells)
-    return (
-        slice(start, min(start + step, part.stop)) for start in range(part.start, part.stop, step)
-    )
 
 
 def slots_of_whole(values: npt.NDArray[Any], low: int, high: int) -> Bytes | None:

@@ -74,8 +74,11 @@ def encode(series: Series) -> Encoded:
     return Encoded(made.codes.astype(np.int64, copy=False), made.levels)
 
 
-def compact(series: Series) -> Compact:
-    """Do what `encode` does, with codes as narrow as they come; they may be the column's own."""
+def compact(series: Series, *, ordered: bool = True) -> Compact:
+    """Do what `encode` does, with codes as narrow as they come; they may be the column's own.
+
+    Without ``ordered`` the distinct values come in any order.
+    """
     untyped = series.dtype == nw.Unknown and series.null_count() == len(series)
     if not len(series) or untyped:
         return Compact(np.full(len(series), -1, dtype=np.int64), series.head(0))
@@ -84,7 +87,7 @@ def compact(series: Series) -> Compact:
     if series.dtype.is_float():
         series = _nan_to_null(series)
     engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
-    codes, levels = engine[series.implementation](series)
+    codes, levels = engine[series.implementation](series, ordered)
     return Compact(codes, levels.alias(series.name))
 
 
@@ -116,6 +119,34 @@ def _python(value: Any) -> Any:
 def numeric(series: Series) -> npt.NDArray[Any]:
     """Return a column of numbers, NaN for null."""
     return numeric_runs(series)(slice(0, len(series)))
+
+
+def whole_numbers(series: Series) -> npt.NDArray[np.integer[Any]] | None:
+    """Return a column of integers without a null as they are; None for any other column."""
+    dtype = series.dtype
+    if not len(series) or not dtype.is_integer() or dtype in (nw.Int128, nw.UInt128):
+        return None
+    plain = series.implementation is PANDAS and isinstance(series.to_native().dtype, np.dtype)
+    return None if not plain and series.null_count() else numeric(series)
+
+
+def integers_like(series: Series, values: IntArray) -> Series:
+    """Return integers as a column of the engine and the type of another."""
+    native = series.to_native()
+    made: Any
+    if series.implementation is POLARS:
+        import polars as pl
+
+        made = pl.Series(values).cast(native.dtype)
+    elif series.implementation is ARROW:
+        import pyarrow as pa
+
+        made = pa.chunked_array([pa.array(values).cast(native.type)])
+    else:
+        import pandas as pd
+
+        made = pd.Series(values).astype(native.dtype)
+    return nw.from_native(made, series_only=True).alias(series.name)
 
 
 NumberRuns = Callable[[slice], npt.NDArray[Any]]
@@ -432,7 +463,7 @@ def _nan_to_null(series: Series) -> Series:
     return nw.from_native(kept, series_only=True)
 
 
-def _encode_pandas(series: Series) -> Compact:
+def _encode_pandas(series: Series, ordered: bool) -> Compact:
     import pandas as pd
 
     native = series.to_native()
@@ -447,6 +478,8 @@ def _encode_pandas(series: Series) -> Compact:
     except TypeError:  # lists and the like have no hash
         _refuse_kind(series)
     levels = pd.Series(uniques, name=native.name)
+    if not ordered:
+        return Compact(codes, nw.from_native(levels, series_only=True))
     try:
         order = levels.argsort().to_numpy()
     except TypeError:  # values of several types have no order of their own: by type, then as text
@@ -462,7 +495,7 @@ def _plain_categories(native: Any) -> Any:
     return _clean_dictionary(pa.chunked_array([pa.array(native)])).to_pandas()
 
 
-def _encode_polars(series: Series) -> Compact:
+def _encode_polars(series: Series, ordered: bool) -> Compact:
     import polars as pl
 
     native = series.to_native()
@@ -485,7 +518,7 @@ def _polars_codes(codes: Any, levels: Any) -> Compact:
     return Compact(codes.to_numpy(), nw.from_native(levels, series_only=True))
 
 
-def _encode_arrow(series: Series) -> Compact:
+def _encode_arrow(series: Series, ordered: bool) -> Compact:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -500,7 +533,7 @@ def _encode_arrow(series: Series) -> Compact:
     if given:
         index = pa.array(np.arange(len(values))).cast(array.type.index_type)
         values = pa.DictionaryArray.from_arrays(index, values, ordered=array.type.ordered)
-    else:
+    elif ordered:
         order = pc.sort_indices(values).to_numpy()
         values, codes = values.take(pa.array(order)), _codes.ranked(codes, order)
     levels = pa.chunked_array([values])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,6 +14,8 @@ Made = TypeVar("Made")
 _THREADS = 2
 # With fewer rows than this a thread costs more than it saves.
 _FEWEST_ROWS = 500_000
+# Rows worked on at a time, so that the working arrays stay in the processor's cache.
+_BLOCK = 1 << 16
 
 
 def in_parts(work: Callable[[slice], Made], length: int) -> list[Made]:
@@ -36,3 +38,9 @@ def each(work: Callable[[slice], Made], parts: list[slice]) -> list[Made]:
     # Made for the call: a pool kept for the next one would be shared by all callers, and by forks.
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, parts))
+
+
+def blocks(part: slice, step: int = _BLOCK) -> Iterator[slice]:
+    """Return the part in runs of so many rows."""
+    starts = range(part.start, part.stop, step)
+    return (slice(start, min(start + step, part.stop)) for start in starts)
