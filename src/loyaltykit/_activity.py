@@ -29,34 +29,33 @@ class Log:
     """The usable rows of a log: who, and when.
 
     ``ids`` are the customers, and ``customer`` is the place of each row's among them. Ids that are
-    integers serve as they are; they are numbered only for who asks.
+    integers, or can be, serve as they are; they are numbered only for who asks.
     """
 
     def __init__(
         self,
-        who: _frame.Series,
-        keys: Integers,
+        who: _frame.Compact | _frame.Keys,
         times: _frame.TimeArray,
-        *,
-        numbered: bool,
         kept: BoolArray | None,
         end: np.datetime64 | None,
         zone: str | None,
     ) -> None:
         self.times, self.kept, self.end, self.zone = times, kept, end, zone
-        self._who, self._keys, self._numbered = who, keys, numbered
+        self._who = who
 
     @functools.cached_property
     def ids(self) -> _frame.Series:
         """Return the distinct customers."""
-        return self._who if self._numbered else self._named(_codes.unique(self._keys))
+        if isinstance(self._who, _frame.Compact):
+            return self._who.levels
+        return self._who.named(_codes.unique(self._who.values))
 
     @functools.cached_property
     def customer(self) -> IntArray:
         """Return the place of each row's customer in ``ids``."""
-        if self._numbered:
-            return self._keys.astype(np.int64, copy=False)
-        return _frame.encode(self._named(self._keys)).codes
+        if isinstance(self._who, _frame.Compact):
+            return self._who.codes.astype(np.int64, copy=False)
+        return _frame.ranks(self._who.values)
 
     @functools.cached_property
     def day(self) -> IntArray:
@@ -65,24 +64,28 @@ class Log:
 
     def pairs(self, period: Integers, span: int) -> tuple[IntArray, IntArray]:
         """Return the distinct pairs of customer and period, sorted."""
-        low, high = int(self._keys.min()), int(self._keys.max())
-        plain = not self._numbered and high < 1 << 63 and (high - low + 1) * span < 1 << 63
-        if not plain:
-            made = _codes.distinct_pairs(
-                self._keys if self._numbered else self.customer, period, span, len(self.ids)
-            )
-            customer = made // span
-            return customer, made - customer * span
-        # Integers need no hashing: the pairs are sorted as numbers, and name the customers.
-        keys = self._keys.astype(np.int64, copy=False)
+        if isinstance(self._who, _frame.Keys):
+            keys = self._who.values
+            low, high = int(keys.min()), int(keys.max())
+            if high < 1 << 63 and (high - low + 1) * span < 1 << 63:
+                return self._pairs_of_keys(
+                    keys.astype(np.int64, copy=False), low, high, period, span
+                )
+        codes = self._who.codes if isinstance(self._who, _frame.Compact) else self.customer
+        made = _codes.distinct_pairs(codes, period, span, len(self.ids))
+        customer = made // span
+        return customer, made - customer * span
+
+    def _pairs_of_keys(
+        self, keys: Integers, low: int, high: int, period: Integers, span: int
+    ) -> tuple[IntArray, IntArray]:
+        # Sorted as numbers, the pairs name the customers by the way.
+        keys = keys.astype(np.int64, copy=False)
         made = _codes.distinct_pairs(keys - low if low else keys, period, span, high - low + 1)
         key = made // span
         first = _codes.starts_of_runs(key)
-        self.ids = self._named(key[first] + low)
+        self.ids = self._who.named(key[first] + low)
         return np.cumsum(first) - 1, made - key * span
-
-    def _named(self, keys: Integers) -> _frame.Series:
-        return _frame.integers_like(self._who, keys)
 
 
 class Activity(NamedTuple):
@@ -157,13 +160,11 @@ def read_log(
     remedy = "bring them to one, or name the zone to read them in with tz="
     tz = _checks.check_zone(tz)
     times, zone, lost = _frame.read_times(frame[time], tz, errors, remedy=remedy)
-    ids = frame[customer]
-    numbers = _frame.whole_numbers(ids)
-    if numbers is None:
-        keys, ids = _frame.compact(ids, ordered=ordered)
-        lost = _without_id(keys, lost, customer, errors)
-    else:
-        keys = numbers
+    who: _frame.Compact | _frame.Keys
+    who = _frame.integer_keys(frame[customer])
+    if who is None:
+        who = _frame.compact(frame[customer], ordered=ordered)
+        lost = _without_id(who.codes, lost, customer, errors)
     end = None if as_of is None else _calendar.observation_end(as_of, zone)
     kept = None if lost is None else ~lost
     if lost is not None:
@@ -178,13 +179,12 @@ def read_log(
         seen = times < end
         kept = seen if kept is None else kept & seen
     if kept is not None and not kept.all():
-        keys, times = keys[kept], times[kept]
+        who, times = who.only(kept), times[kept]
     else:
         kept = None
     if end is None and len(times):
         end = np.datetime64(int(_calendar.day_numbers(times.max()[np.newaxis])[0]) + 1, "D")
-    numbered = numbers is None
-    return Log(ids, keys, times, numbered=numbered, kept=kept, end=end, zone=zone)
+    return Log(who, times, kept, end, zone)
 
 
 def _without_id(

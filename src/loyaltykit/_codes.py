@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from loyaltykit import _parallel
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
+Coded = TypeVar("Coded", bound=Integers)
 
 # A table of this many flags is cheaper to fill than a sort of the codes is to make.
 _MOST_DIRECT = 1 << 24
@@ -34,9 +35,7 @@ def starts_of_runs(values: IntArray, rows: slice | None = None) -> npt.NDArray[n
     start, stop, _ = slice(None).indices(len(values)) if rows is None else rows.indices(len(values))
     differs = np.ones(stop - start, dtype=np.bool_)
     inside = max(start, 1)
-    np.not_equal(
-        values[inside:stop], values[inside - 1 : stop - 1], out=differs[inside - start :]
-    )
+    np.not_equal(values[inside:stop], values[inside - 1 : stop - 1], out=differs[inside - start :])
     return differs
 
 
@@ -55,9 +54,9 @@ def distinct(codes: Integers, size: int) -> IntArray:
 
 
 def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> IntArray:
-    """Return the distinct pairs of a code below ``size`` and another below ``width``, as one number.
+    """Return the distinct pairs of a code below ``size`` and another below ``width``, sorted.
 
-    The number is code * width + other, and must fit into 64 bits.
+    Each pair is the number code * width + other, which must fit into 64 bits.
     """
     if size * width > max(_MOST_DIRECT, 4 * len(codes)):
         return unique(paired(codes, other, width))
@@ -71,14 +70,14 @@ def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> I
     return np.flatnonzero(seen).astype(np.int64, copy=False)
 
 
-def renumber(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
+def renumber(codes: Coded, size: int) -> tuple[Coded, IntArray]:
     """Renumber codes below ``size`` from 0 without gaps, order kept; return the old codes too."""
     present = distinct(codes, size)
     if len(present) == size:
         return codes, present
     if size > max(_MOST_DIRECT, 4 * len(codes)):
-        return np.searchsorted(present, codes).astype(np.int64), present
-    number = np.zeros(size, dtype=np.int64)
+        return np.searchsorted(present, codes).astype(codes.dtype), present
+    number = np.zeros(size, dtype=codes.dtype)
     number[present] = np.arange(len(present))
     return number[codes], present
 

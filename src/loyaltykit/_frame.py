@@ -17,15 +17,18 @@ import numpy.typing as npt
 from loyaltykit import _checks, _codes, _engines
 
 # The door hands these on, so that nobody behind it needs to know the engines.
-from loyaltykit._engines import ARROW, PANDAS, POLARS, NumberRuns
+from loyaltykit._engines import ARROW, PANDAS, POLARS
+from loyaltykit._engines import Compact as Compact
+from loyaltykit._engines import Keys as Keys
+from loyaltykit._engines import NumberRuns as NumberRuns
 from loyaltykit._engines import categories as categories
 from loyaltykit._engines import compact as compact
 from loyaltykit._engines import encode as encode
-from loyaltykit._engines import integers_like as integers_like
+from loyaltykit._engines import integer_keys as integer_keys
 from loyaltykit._engines import python_values as python_values
+from loyaltykit._engines import ranks as ranks
 from loyaltykit._engines import stacked as stacked
 from loyaltykit._engines import take as take
-from loyaltykit._engines import whole_numbers as whole_numbers
 from loyaltykit._engines import zeros_and_ones as zeros_and_ones
 from loyaltykit._engines import zone_of as zone_of
 from loyaltykit.errors import DataError, LoyaltyKitError, ParameterError
