@@ -68,23 +68,21 @@ class Log:
             keys = self._who.values
             low, high = int(keys.min()), int(keys.max())
             if high < 1 << 63 and (high - low + 1) * span < 1 << 63:
-                return self._pairs_of_keys(
-                    keys.astype(np.int64, copy=False), low, high, period, span
-                )
+                return self._pairs_of_keys(self._who, low, high, period, span)
         codes = self._who.codes if isinstance(self._who, _frame.Compact) else self.customer
         made = _codes.distinct_pairs(codes, period, span, len(self.ids))
         customer = made // span
         return customer, made - customer * span
 
     def _pairs_of_keys(
-        self, keys: Integers, low: int, high: int, period: Integers, span: int
+        self, who: _frame.Keys, low: int, high: int, period: Integers, span: int
     ) -> tuple[IntArray, IntArray]:
         # Sorted as numbers, the pairs name the customers by the way.
-        keys = keys.astype(np.int64, copy=False)
+        keys = who.values.astype(np.int64, copy=False)
         made = _codes.distinct_pairs(keys - low if low else keys, period, span, high - low + 1)
         key = made // span
         first = _codes.starts_of_runs(key)
-        self.ids = self._who.named(key[first] + low)
+        self.ids = who.named(key[first] + low)
         return np.cumsum(first) - 1, made - key * span
 
 
@@ -160,9 +158,11 @@ def read_log(
     remedy = "bring them to one, or name the zone to read them in with tz="
     tz = _checks.check_zone(tz)
     times, zone, lost = _frame.read_times(frame[time], tz, errors, remedy=remedy)
+    keys = _frame.integer_keys(frame[customer])
     who: _frame.Compact | _frame.Keys
-    who = _frame.integer_keys(frame[customer])
-    if who is None:
+    if keys is not None:
+        who = keys
+    else:
         who = _frame.compact(frame[customer], ordered=ordered)
         lost = _without_id(who.codes, lost, customer, errors)
     end = None if as_of is None else _calendar.observation_end(as_of, zone)

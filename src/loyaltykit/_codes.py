@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,26 +11,25 @@ from loyaltykit import _parallel
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
-Coded = TypeVar("Coded", bound=Integers)
 
 # A table of this many flags is cheaper to fill than a sort of the codes is to make.
 _MOST_DIRECT = 1 << 24
 
 
-def unique(values: IntArray) -> IntArray:
+def unique(values: Integers) -> npt.NDArray[Any]:
     """Return the distinct values, sorted."""
     if not len(values):
         return values
     # np.unique hashes since NumPy 2.3, which takes many times as long as a sort.
     ordered = np.sort(values)
 
-    def kept(part: slice) -> list[IntArray]:
+    def kept(part: slice) -> list[Integers]:
         return [ordered[rows][starts_of_runs(ordered, rows)] for rows in _parallel.blocks(part)]
 
     return np.concatenate([run for runs in _parallel.in_parts(kept, len(values)) for run in runs])
 
 
-def starts_of_runs(values: IntArray, rows: slice | None = None) -> npt.NDArray[np.bool_]:
+def starts_of_runs(values: Integers, rows: slice | None = None) -> npt.NDArray[np.bool_]:
     """Return where a value differs from the one before it, for all rows or for a run of them."""
     start, stop, _ = slice(None).indices(len(values)) if rows is None else rows.indices(len(values))
     differs = np.ones(stop - start, dtype=np.bool_)
@@ -42,7 +41,7 @@ def starts_of_runs(values: IntArray, rows: slice | None = None) -> npt.NDArray[n
 def distinct(codes: Integers, size: int) -> IntArray:
     """Return the distinct codes below ``size``, sorted."""
     if size > max(_MOST_DIRECT, 4 * len(codes)):
-        return unique(codes.astype(np.int64, copy=False))
+        return unique(codes).astype(np.int64, copy=False)
     seen = np.zeros(size, dtype=np.bool_)
 
     def mark(part: slice) -> None:
@@ -59,7 +58,7 @@ def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> I
     Each pair is the number code * width + other, which must fit into 64 bits.
     """
     if size * width > max(_MOST_DIRECT, 4 * len(codes)):
-        return unique(paired(codes, other, width))
+        return unique(paired(codes, other, width)).astype(np.int64, copy=False)
     seen = np.zeros(size * width, dtype=np.bool_)
 
     def mark(part: slice) -> None:
@@ -70,7 +69,7 @@ def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> I
     return np.flatnonzero(seen).astype(np.int64, copy=False)
 
 
-def renumber(codes: Coded, size: int) -> tuple[Coded, IntArray]:
+def renumber(codes: Integers, size: int) -> tuple[npt.NDArray[Any], IntArray]:
     """Renumber codes below ``size`` from 0 without gaps, order kept; return the old codes too."""
     present = distinct(codes, size)
     if len(present) == size:
@@ -89,10 +88,11 @@ def narrowest(size: int) -> Any:
 
 def paired(codes: Integers, other: Integers, width: int, kind: Any = np.int64) -> Integers:
     """Return one code of the given kind for two; the second lies below ``width``."""
-    made = codes.astype(kind)
+    made: Integers = codes.astype(kind)
     made *= kind(width)
     # In place, and unsafe in name only: the caller knows that the pair fits.
-    return np.add(made, other, out=made, casting="unsafe")
+    np.add(made, other, out=made, casting="unsafe")
+    return made
 
 
 def first_rows(codes: IntArray, size: int) -> IntArray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _parallel
+from loyaltykit import _codes, _parallel
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
@@ -39,8 +39,7 @@ def count_cells(
     ``weights`` a row counts for several; their sums must stay below 2**53, to be exact.
     """
     cells = size * width
-    # Room for the width itself, which is the factor.
-    kind = np.uint8 if cells < 1 << 8 else np.uint16 if cells < 1 << 16 else np.int64
+    kind = _codes.narrowest(cells + 1)  # room for the width itself, which is the factor
 
     # Two neighbours of a byte each make one number of 16 bits: half as many to count.
     pairs = 0 < cells < 1 << 8 and weights is None
@@ -52,7 +51,7 @@ def count_cells(
         for rows in _parallel.blocks(part, max(_BLOCK, 4 * cells)):
             cell = slots(rows).astype(kind, copy=False)
             if codes is not None:
-                cell = codes[rows].astype(kind, copy=False) * kind(width) + cell
+                cell = _codes.paired(codes[rows], cell, width, kind)
             if weights is not None:
                 sums = np.bincount(cell, weights=weights[rows], minlength=cells)
                 total += sums.astype(np.int64)
@@ -66,14 +65,16 @@ def count_cells(
 
     if not cells or cells > _MOST_CELLS:
         return count(slice(0, length)).reshape(size, width)
-    return np.add.reduce(_parallel.in_parts(count, length)).reshape(size, width)
+    table: IntArray = np.sum(_parallel.in_parts(count, length), axis=0)
+    return table.reshape(size, width)
 
 
 def _unpaired(counts: IntArray) -> IntArray:
     """Return how often each byte occurs, from how often each pair of bytes does."""
     square = np.zeros((256, 256), dtype=np.int64)
     square.ravel()[: len(counts)] = counts
-    return square.sum(axis=0) + square.sum(axis=1)
+    single: IntArray = square.sum(axis=0) + square.sum(axis=1)
+    return single
 
 
 def slots_of_whole(values: npt.NDArray[Any], low: int, high: int) -> Bytes | None:

@@ -163,7 +163,8 @@ def _integers_like(series: Series, values: IntArray) -> Series:
         import pandas as pd
 
         made = pd.Series(values).astype(native.dtype)
-    return nw.from_native(made, series_only=True).alias(series.name)
+    again: Series = nw.from_native(made, series_only=True)
+    return again.alias(series.name)
 
 
 def _arrow_texts(series: Series) -> list[_texts.Texts] | None:
@@ -176,7 +177,7 @@ def _arrow_texts(series: Series) -> list[_texts.Texts] | None:
     except ImportError:  # Polars can do without
         return None
     if series.implementation is PANDAS:
-        native = pa.array(native.array)
+        native = arrow_of(native)
     elif series.implementation is POLARS:
         import polars as pl
 
@@ -187,13 +188,20 @@ def _arrow_texts(series: Series) -> list[_texts.Texts] | None:
     return [_buffers(chunk) for chunk in chunks if len(chunk)]
 
 
+def arrow_of(native: Any) -> Any:
+    """Return a pandas column that lies in Arrow's memory as Arrow's own, in its chunks."""
+    import pyarrow as pa
+
+    array = pa.array(native.array)  # in chunks only where there are several
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
 def _buffers(chunk: Any) -> _texts.Texts:
     import pyarrow as pa
 
     _, starts, data = chunk.buffers()
-    kind = np.int32 if chunk.type == pa.string() else np.int64
-    size = np.dtype(kind).itemsize
-    held = np.frombuffer(starts, kind, len(chunk) + 1, chunk.offset * size)
+    kind: Any = np.dtype(np.int32 if chunk.type == pa.string() else np.int64)
+    held = np.frombuffer(starts, kind, len(chunk) + 1, chunk.offset * kind.itemsize)
     letters = np.zeros(0, dtype=np.uint8) if data is None else np.frombuffer(data, np.uint8)
     return _texts.Texts(held, letters)
 
@@ -218,7 +226,8 @@ def _texts_like(series: Series, texts: _texts.Texts) -> Series:
         import pandas as pd
 
         made = pd.Series(native.dtype.__from_arrow__(pa.chunked_array([array])))
-    return nw.from_native(made, series_only=True).alias(series.name)
+    again: Series = nw.from_native(made, series_only=True)
+    return again.alias(series.name)
 
 
 def _held_by_arrow(native: Any) -> bool:
@@ -227,7 +236,7 @@ def _held_by_arrow(native: Any) -> bool:
     return hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow"
 
 
-def ranks(keys: IntArray) -> IntArray:
+def ranks(keys: Integers) -> IntArray:
     """Return the place of each integer among the distinct ones."""
     import pandas as pd
 
@@ -278,7 +287,7 @@ def _encode_pandas(series: Series, ordered: bool) -> Compact:
     if series.dtype == nw.String and _held_by_arrow(native):
         import pyarrow as pa
 
-        codes, values = _dictionary(pa.chunked_array([pa.array(native.array)]), ordered)
+        codes, values = _dictionary(arrow_of(native), ordered)
         made = pd.Series(native.dtype.__from_arrow__(pa.chunked_array([values])))
         return Compact(codes, nw.from_native(made, series_only=True))
     try:
@@ -298,9 +307,7 @@ def _encode_pandas(series: Series, ordered: bool) -> Compact:
 
 def _plain_categories(native: Any) -> Any:
     """Return a pandas column that holds an Arrow dictionary with pandas' own categories."""
-    import pyarrow as pa
-
-    return _clean_dictionary(pa.chunked_array([pa.array(native)])).to_pandas()
+    return _clean_dictionary(arrow_of(native)).to_pandas()
 
 
 def _encode_polars(series: Series, ordered: bool) -> Compact:
@@ -399,10 +406,11 @@ def _dictionary(native: Any, ordered: bool) -> tuple[Integers, Any]:
     parts = pa.chunked_array(parts).unify_dictionaries().chunks
     values = parts[0].dictionary
     order = pc.sort_indices(values).to_numpy() if ordered else np.arange(len(values))
-    rank = np.empty(len(order) + 1, dtype=np.min_scalar_type(-len(order) - 1))
+    kind: Any = np.min_scalar_type(-len(order) - 1)
+    rank = np.empty(len(order) + 1, dtype=kind)
     rank[order] = np.arange(len(order))
     rank[-1] = -1
-    codes = np.empty(len(native), dtype=rank.dtype)
+    codes = np.empty(len(native), dtype=kind)
     ends = np.cumsum([0] + [len(part) for part in parts])
 
     def translated(rows: slice) -> None:

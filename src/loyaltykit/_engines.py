@@ -17,7 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _checks
-from loyaltykit._encoding import ARROW, NO_KERNELS, PANDAS, POLARS, nan_to_null
+from loyaltykit._encoding import ARROW as ARROW
+from loyaltykit._encoding import NO_KERNELS, arrow_of, nan_to_null
+from loyaltykit._encoding import PANDAS as PANDAS
+from loyaltykit._encoding import POLARS as POLARS
 from loyaltykit._encoding import Compact as Compact
 from loyaltykit._encoding import Keys as Keys
 from loyaltykit._encoding import NumberRuns as NumberRuns
@@ -78,9 +81,7 @@ def wall_clock(series: Series, zone: str | None, tz: str | None) -> TimeArray:
             native = series.dt.replace_time_zone(None).to_native()
         return np.asarray(native.to_numpy())
     if hasattr(native.dtype, "pyarrow_dtype"):  # pandas 2 gives Arrow's times the clock of UTC
-        import pyarrow as pa
-
-        native = pa.chunked_array([pa.array(native)]).to_pandas(date_as_object=False)
+        native = arrow_of(native).to_pandas(date_as_object=False)
     if zone is not None:  # by pandas itself, for zones that narwhals does not know
         native = (native.dt.tz_convert(tz) if tz else native).dt.tz_localize(None)
     return np.asarray(native.to_numpy())

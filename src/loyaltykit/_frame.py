@@ -132,7 +132,8 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
 
     Where they are few all combinations are there, which saves the search for those present.
     """
-    codes, keys, size = None, frame.select([]), 1
+    codes: Integers | None = None
+    keys, size = frame.select([]), 1
     for name in names:
         levels = compact(frame[name])
         own, width = _null_last(levels.codes, len(levels.levels))
@@ -140,11 +141,10 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
         if total <= _FEW_CELLS:
             kind = _codes.narrowest(total + 1)
             codes = own if codes is None else _codes.paired(codes, own, width, kind)
-            present = np.arange(total)
+            present: IntArray = np.arange(total)
         else:
             # Renumbered key by key, so that the product of many keys cannot outgrow 64 bits.
-            wide = own.astype(np.int64, copy=False)
-            wide = wide if codes is None else _codes.paired(codes, own, width)
+            wide = own if codes is None else _codes.paired(codes, own, width)
             codes, present = _codes.renumber(wide, total)
         before, level = present // width, present % width
         taken = take(levels.levels, np.where(level < len(levels.levels), level, -1))

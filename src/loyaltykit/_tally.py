@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -198,21 +198,7 @@ def _count(
     answers = frame[score]
     if (scale.low, scale.high) == (0, 1):
         answers = _frame.zeros_and_ones(answers)
-    wide = _widened(scale)
-    numbers = _frame.number_runs(answers)
-    if numbers is None:
-        values, value_codes = _frame.numbers(answers)
-        of_value = _slots_of_texts(values, scale)
-        wide = scale
-
-    def slots_of(rows: slice) -> Integers:
-        if numbers is None:
-            found: Integers = of_value[value_codes[rows]]
-            return found
-        run = numbers(rows)
-        quick = _counting.slots_of_whole(run, wide.low, wide.high)
-        return _slots_of_numbers(run, wide) if quick is None else quick
-
+    slots_of, wide = _slots_by_run(answers, scale)
     weights = None if counts is None else _row_counts(frame[counts])
     width = wide.off + 1
     table = _counting.count_cells(codes, size, width, slots_of, len(frame), weights)
@@ -222,6 +208,25 @@ def _count(
             slots(answers, scale)
         table[:, scale.no_answer] += table[:, scale.off]
     return table
+
+
+def _slots_by_run(
+    answers: _frame.Series, scale: Scale
+) -> tuple[Callable[[slice], Integers], Scale]:
+    """Return what gives the slots of a run of rows, and the scale that has these slots."""
+    numbers = _frame.number_runs(answers)
+    if numbers is None:
+        values, codes = _frame.numbers(answers)
+        of_value = _slots_of_texts(values, scale)
+        return lambda rows: of_value[None if codes is None else codes[rows]], scale
+    wide = _widened(scale)
+
+    def of_numbers(rows: slice) -> Integers:
+        run = numbers(rows)
+        quick = _counting.slots_of_whole(run, wide.low, wide.high)
+        return _slots_of_numbers(run, wide) if quick is None else quick
+
+    return of_numbers, wide
 
 
 def _widened(scale: Scale) -> Scale:
@@ -241,9 +246,9 @@ def _narrowed(table: IntArray, wide: Scale, scale: Scale) -> IntArray:
     if not scale.missing_numbers.size:
         return table
     slot = _slots_of_numbers(np.arange(wide.low, wide.high + 1), scale)
-    made = np.zeros((len(table), scale.off + 1), dtype=np.int64)
-    np.add.at(made, (slice(None), np.append(slot, [scale.no_answer, scale.off])), table)
-    return made
+    made = np.zeros((scale.off + 1, len(table)), dtype=np.int64)
+    np.add.at(made, np.append(slot, [scale.no_answer, scale.off]), table.T)
+    return made.T
 
 
 def _slots_of_numbers(values: npt.NDArray[Any], scale: Scale) -> IntArray:
