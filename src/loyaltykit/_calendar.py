@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,18 +53,23 @@ def period_codes(days: IntArray, freq: str) -> IntArray:
     return (months // _MONTHS[freq])[days - first]
 
 
-def periods(times: TimeArray, freq: str) -> tuple[Integers, int, int]:
-    """Return the period of each time in narrow codes from 0, the first one and how many there are.
+class Periods(NamedTuple):
+    """Periods in narrow codes from 0, which is the first one; and how many there are."""
 
-    The times hold no NaT.
-    """
+    codes: Integers
+    first: int
+    span: int
+
+
+def periods(times: TimeArray, freq: str) -> Periods:
+    """Return the period that each time lies in; the times hold no NaT."""
     if not times.size:
-        return np.zeros(0, dtype=np.int64), 0, 0
+        return Periods(np.zeros(0, dtype=np.int64), 0, 1)
     ends = day_numbers(np.array([times.min(), times.max()]))
     first, last = (int(code) for code in period_codes(ends, freq))
     opening, span = int(ends[0]), last - first + 1
     if ends[1] - ends[0] > _MOST_DAYS:
-        return period_codes(day_numbers(times), freq) - first, first, span
+        return Periods(period_codes(day_numbers(times), freq) - first, first, span)
     calendar = np.arange(opening, int(ends[1]) + 1)
     of_day = (period_codes(calendar, freq) - first).astype(_codes.narrowest(span))
     codes = np.empty(times.size, dtype=of_day.dtype)
@@ -74,7 +79,7 @@ def periods(times: TimeArray, freq: str) -> tuple[Integers, int, int]:
             codes[rows] = of_day.take(day_numbers(times[rows]) - opening)
 
     _parallel.in_parts(look_up, times.size)
-    return codes, first, span
+    return Periods(codes, first, span)
 
 
 def period_starts(codes: IntArray, freq: str) -> TimeArray:

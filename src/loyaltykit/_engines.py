@@ -303,17 +303,20 @@ def categories(like: Series, codes: IntArray, labels: Sequence[str]) -> Series:
     return nw.from_native(made, series_only=True)
 
 
-def build_pandas(columns: Mapping[str, npt.NDArray[Any]]) -> Frame:
+def build_pandas(columns: Mapping[str, npt.NDArray[Any]], keys: Frame | None = None) -> Frame:
     import pandas as pd
 
     made: dict[str, Any] = {}
+    if keys is not None:
+        native = keys.to_native()
+        made.update({name: native[name].array for name in native.columns})
     for name, values in columns.items():
         if isinstance(values, np.ma.MaskedArray):
             made[name] = pd.arrays.IntegerArray(values.filled(0), np.ma.getmaskarray(values))
         elif values.dtype.kind == "M":
             made[name] = values.astype("datetime64[us]")
         elif values.dtype.kind in "UO":
-            made[name] = pd.Series(values.tolist(), dtype="str")
+            made[name] = pd.Series(values.tolist(), dtype="str").array
         else:
             made[name] = values
     return nw.from_native(pd.DataFrame(made), eager_only=True)

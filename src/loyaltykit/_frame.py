@@ -133,12 +133,13 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
     Where they are few all combinations are there, which saves the search for those present.
     """
     codes: Integers | None = None
-    keys, size = frame.select([]), 1
+    keys: Frame | None = None
+    size = 1
     for name in names:
         levels = compact(frame[name])
         own, width = _null_last(levels.codes, len(levels.levels))
         total = size * width
-        if total <= _FEW_CELLS:
+        if total <= FEW_CELLS:
             kind = _codes.narrowest(total + 1)
             codes = own if codes is None else _codes.paired(codes, own, width, kind)
             present: IntArray = np.arange(total)
@@ -149,14 +150,14 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
         before, level = present // width, present % width
         taken = take(levels.levels, np.where(level < len(levels.levels), level, -1))
         own_key = taken.alias(name).to_frame()
-        earlier = [rows(keys, before)] if keys.columns else []
+        earlier = [] if keys is None else [rows(keys, before)]
         keys = nw.concat([*earlier, own_key], how="horizontal") if earlier else own_key
         size = len(present)
-    return Cells(codes, keys, size)
+    return Cells(codes, frame.select([]) if keys is None else keys, size)
 
 
 # Combinations of keys that may be there without a row.
-_FEW_CELLS = 1 << 12
+FEW_CELLS = 1 << 12
 
 
 def _null_last(codes: Integers, width: int) -> tuple[Integers, int]:
@@ -336,11 +337,9 @@ def table(keys: Frame, columns: Mapping[str, Values], length: int) -> Any:
         name: value if isinstance(value, np.ndarray) else np.full(length, value)
         for name, value in columns.items()
     }
-    values = (
-        _engines.build_pandas(filled)
-        if keys.implementation is PANDAS
-        else _engines.build(keys, filled)
-    )
+    if keys.implementation is PANDAS:
+        return _engines.build_pandas(filled, keys).to_native()
+    values = _engines.build(keys, filled)
     if not keys.columns:
         return values.to_native()
     return nw.concat([keys, values], how="horizontal").to_native()

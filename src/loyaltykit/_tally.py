@@ -68,6 +68,8 @@ def make_scale(scale: tuple[int, int], missing: object) -> Scale:
 
 
 def _as_numbers(texts: Sequence[str] | set[str]) -> list[float]:
+    if not texts:
+        return []
     _, parsed = _frame.parse_numbers(np.array(sorted(texts), dtype=object))
     return [number for number in parsed.tolist() if number == number]  # noqa: PLR0124 (NaN)
 
@@ -142,47 +144,61 @@ def count_answers(
     errors: str,
 ) -> Tally:
     """Count every point of the scale, and the missing answers, in each group that is present."""
-    needed = dict.fromkeys(name for name in (score, *by, counts, time) if name is not None)
-    frame = frame.select(list(needed))
+    periods = None
     if time is not None:
-        frame, periods = _periods(frame, time, freq, errors)
+        needed = dict.fromkeys(name for name in (score, *by, counts) if name is not None)
+        frame, periods = _periods(frame, list(needed), time, freq, errors)
+    return _count_groups(frame, score, scale, by, periods, counts, freq, errors)
+
+
+def _count_groups(
+    frame: _frame.Frame,
+    score: str,
+    scale: Scale,
+    by: Sequence[str],
+    periods: _calendar.Periods | None,
+    counts: str | None,
+    freq: str,
+    errors: str,
+) -> Tally:
     groups = _frame.cells(frame, by)
-    codes, size = groups.codes, groups.size
-    if time is not None:
-        first = int(periods.min()) if len(periods) else 0
-        span = int(periods.max()) - first + 1 if len(periods) else 1
-        wide = periods - first if codes is None else _codes.paired(codes, periods - first, span)
-        codes, present = _codes.renumber(wide.astype(np.int64, copy=False), size * span)
+    codes, size, span = groups.codes, groups.size, 1
+    if periods is not None:
+        span = periods.span
+        size *= span
+        kind = _codes.narrowest(size + 1)
+        codes = periods.codes if codes is None else _codes.paired(codes, periods.codes, span, kind)
+    present: IntArray | None = None
+    # Rows that stand for no answer make a group too, so with counts= a table cannot tell of it.
+    if codes is not None and (counts is not None or size > _frame.FEW_CELLS):
+        codes, present = _codes.renumber(codes, size)
         size = len(present)
-    elif counts is not None and codes is not None:
-        # A group may hold rows that all stand for no answer at all.
-        present = _codes.distinct(codes, size)
     table = _count(frame, score, scale, codes, size, counts, errors)
+    if present is None:
+        present = np.arange(1) if codes is None else np.flatnonzero(table.any(axis=1))
+        table = table if len(present) == size else table[present]
     keys = groups.keys
-    if time is None and codes is not None:
-        present = present if counts is not None else np.flatnonzero(table.any(axis=1))
-        if len(present) < size:
-            table, keys = table[present], _frame.rows(keys, present)
-    answers, missing = table[:, : scale.no_answer], table[:, scale.no_answer]
-    if time is None:
-        return Tally(keys, None, answers, missing)
-    keys = _frame.rows(groups.keys, present // span)
-    starts = _calendar.period_starts(present % span + first, freq)
-    return Tally(keys, starts, answers, missing)
+    if periods is not None or len(present) < groups.size:
+        keys = _frame.rows(keys, present // span)
+    starts = None
+    if periods is not None:
+        starts = _calendar.period_starts(present % span + periods.first, freq)
+    return Tally(keys, starts, table[:, : scale.no_answer], table[:, scale.no_answer])
 
 
 def _periods(
-    frame: _frame.Frame, time: str, freq: str, errors: str
-) -> tuple[_frame.Frame, IntArray]:
+    frame: _frame.Frame, needed: list[str], time: str, freq: str, errors: str
+) -> tuple[_frame.Frame, _calendar.Periods]:
     """Return the rows that have a time, and the period of each."""
     times, _, lost = _frame.read_times(frame[time], None, errors)
     if lost is not None:
-        frame, times = _frame.rows(frame, np.flatnonzero(~lost)), times[~lost]
+        rows = np.flatnonzero(~lost)
+        frame, times = _frame.rows(frame.select(needed), rows), times[rows]
         _checks.warn(
             f"{_checks.rows(int(lost.sum()))} left out: no usable date in {time!r}.",
             DroppedRowsWarning,
         )
-    return frame, _calendar.period_codes(_calendar.day_numbers(times), freq)
+    return frame, _calendar.periods(times, freq)
 
 
 def _count(
