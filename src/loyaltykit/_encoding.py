@@ -52,7 +52,7 @@ class Keys(NamedTuple):
     """A column as integers of the same order, and what turns such integers back into a column."""
 
     values: npt.NDArray[np.integer[Any]]
-    named: Callable[[IntArray], Series]
+    named: Callable[[npt.NDArray[Any]], Series]
 
     def only(self, rows: npt.NDArray[np.bool_]) -> Keys:
         """Return the same of some rows."""
@@ -318,7 +318,7 @@ def _encode_polars(series: Series, ordered: bool) -> Compact:
         levels, codes = native.dtype.categories.cast(native.dtype), native.to_physical()
         return _polars_codes(codes, levels)
     if native.dtype == pl.Categorical:
-        return _polars_categories(native)
+        return _polars_categories(native, ordered)
     if native.dtype == pl.String and len(native) > _FIRST_ROWS:
         # Few texts have all been seen among the first rows; what was not seen becomes null.
         levels = native.head(_FIRST_ROWS).drop_nulls().unique().sort()
@@ -351,23 +351,33 @@ def _polars_enum(texts: Any, levels: Any) -> Any:
     return pl.concat(_parallel.in_parts(cast_part, len(texts)))
 
 
-def _polars_categories(native: Any) -> Compact:
+def _polars_categories(native: Any, ordered: bool) -> Compact:
     """Return the codes of a Polars Categorical, whose own are shared with other columns."""
-    own = native.to_physical().cast(int).fill_null(-1).to_numpy()
-    codes, present = _codes.renumber(own + 1, int(own.max()) + 2)
-    if not present[0]:  # the nulls
+    own = _polars_physical(native)
+    if native.null_count():
+        codes, present = _codes.renumber(own + 1, int(own.max()) + 2)
         codes, present = codes - 1, present[1:]
+    else:
+        codes, present = _codes.renumber(own, int(own.max()) + 1)
     rows = _codes.first_rows(codes, len(present) + 1)[: len(present)]
     levels = native.gather(rows)
+    if not ordered:
+        return Compact(codes, nw.from_native(levels, series_only=True))
     order = levels.arg_sort().to_numpy()
     levels = nw.from_native(levels.gather(order), series_only=True)
     return Compact(_codes.ranked(codes, order), levels)
 
 
 def _polars_codes(codes: Any, levels: Any) -> Compact:
+    return Compact(_polars_physical(codes), nw.from_native(levels, series_only=True))
+
+
+def _polars_physical(series: Any) -> Integers:
+    """Return the integers behind a Polars column, -1 for null."""
+    codes = series.to_physical()
     if codes.null_count():
         codes = codes.cast(int).fill_null(-1)
-    return Compact(codes.to_numpy(), nw.from_native(levels, series_only=True))
+    return np.asarray(codes.to_numpy())
 
 
 def _encode_arrow(series: Series, ordered: bool) -> Compact:
