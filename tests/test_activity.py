@@ -1084,7 +1084,7 @@ def random_log(rows: int = 4000) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, 
 
 
 # Spellings of customer numbers in which the order stays the same.
-SPELLINGS: dict[str, Callable[[np.ndarray[Any, Any]], Any]] = {
+IDS: dict[str, Callable[[np.ndarray[Any, Any]], Any]] = {
     "dense": lambda who: who,
     "small": lambda who: (who - 300).astype(np.int16),
     "sparse": lambda who: who * 10**12 - 3 * 10**14,
@@ -1100,31 +1100,33 @@ SPELLINGS: dict[str, Callable[[np.ndarray[Any, Any]], Any]] = {
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", IDS)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("package", ["pandas", "polars", "pyarrow"])
 def test_any_spelling_of_the_ids_gives_the_same_tables(
     monkeypatch: pytest.MonkeyPatch, spelling: str, threads: int, package: str
 ) -> None:
     who, when = random_log()
-    ids = SPELLINGS[spelling](who)
+    ids = IDS[spelling](who)
     log = pd.DataFrame({"id": who, "day": when, "half": who % 2})
-    spelled = log.assign(id=ids)
+    spelled: Any = log.assign(id=ids)
     expected = [
         lk.cohort_retention(log, "id", "day"),
         lk.customer_flow(log, "id", "day", by="half"),
         lk.loyalty_tier(log, "id", "day").drop(columns="id"),
     ]
-    segments = pd.DataFrame({"id": pd.Series(ids).unique()})
+    segments: Any = pd.DataFrame({"id": pd.Series(ids).unique()})
     segments["half"] = pd.Series(who).unique() % 2
     monkeypatch.setattr(_parallel, "_THREADS", threads)
     monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 100)
-    monkeypatch.setattr(_parallel, "_BLOCK", 333)
+    monkeypatch.setattr(_parallel, "BLOCK", 333)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     if package != "pandas":
-        spelled, segments = (pa.Table.from_pandas(table) for table in (spelled, segments))
-    if package == "polars":
-        spelled, segments = pl.DataFrame(spelled), pl.DataFrame(segments)
+        convert = pl.from_arrow if package == "polars" else pa.table
+        spelled, segments = (
+            convert(pa.Table.from_pandas(table, preserve_index=False))
+            for table in (spelled, segments)
+        )
     tiers = lk.loyalty_tier(spelled, "id", "day")
     found = [
         lk.cohort_retention(spelled, "id", "day"),
@@ -1144,7 +1146,7 @@ def test_any_spelling_of_the_ids_gives_the_same_tables(
 def test_eight_threads_get_what_one_gets(spelling: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 100)
     who, when = random_log()
-    log = pd.DataFrame({"id": SPELLINGS[spelling](who), "day": when, "score": who % 11})
+    log = pd.DataFrame({"id": IDS[spelling](who), "day": when, "score": who % 11})
     log["key"] = pd.Categorical(who % 3)
 
     def work(_: int) -> list[Any]:

@@ -201,7 +201,7 @@ def test_periods_of_times(
 ) -> None:
     """In runs and two threads, by a table of days or without one."""
     monkeypatch.setattr(_calendar, "_MOST_DAYS", most_days)
-    monkeypatch.setattr(_parallel, "_BLOCK", 7)
+    monkeypatch.setattr(_parallel, "BLOCK", 7)
     monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 2)
     rng = np.random.default_rng(1)
     seconds = rng.integers(-2 * 10**9, 2 * 10**9, 100)

@@ -104,7 +104,7 @@ def test_unique(threads: int, values: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_parallel, "_THREADS", threads)
         patch.setattr(_parallel, "_FEWEST_ROWS", 2)
-        patch.setattr(_parallel, "_BLOCK", 3)
+        patch.setattr(_parallel, "BLOCK", 3)
         found = _codes.unique(np.array(values, dtype=np.int64))
     assert found.tolist() == sorted(set(values))
 

@@ -444,7 +444,12 @@ def test_counts_are_those_of_pandas(
     score = pd.Series(rng.choice(codes, 5000)).astype("float64")
     gap = rng.random(5000) < (0.0 if dtype in ("int8", "uint64") else 0.1)
     plain = score.mask(gap)
-    frame = pd.DataFrame({"key": rng.integers(0, groups, 5000), "nps": plain.astype(dtype)})
+    frame = pd.DataFrame(
+        {
+            "key": rng.integers(0, groups, 5000),
+            "nps": plain.astype(pd.api.types.pandas_dtype(dtype)),
+        }
+    )
     if dtype == "str":
         frame["nps"] = score.astype(int).astype(str).mask(gap)
     scale = _tally.make_scale((0, 10), missing)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit import _calendar, _checks, _codes, _frame, _parallel
 from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -383,6 +383,8 @@ def keys_of(split: Split, groups: IntArray) -> _frame.Frame:
 # ---- flows and cohorts --------------------------------------------------------------------------
 
 NEW, RETAINED, RETURNED, CHURNED = range(4)
+KINDS = 4
+_MOST_CELLS = 1 << 16
 
 
 def flows(active: Activity, split: Split) -> IntArray:
@@ -391,24 +393,33 @@ def flows(active: Activity, split: Split) -> IntArray:
     A customer is retained in a period when also active in the one before, new when never active
     before, else returned; and churned in the period after one, when not active in it.
     """
-    customer, period = active.customer, active.period
-    same = np.zeros(len(customer), dtype=np.bool_)
-    same[1:] = customer[1:] == customer[:-1]
+    customer, period, span = active.customer, active.period, active.span
+    refuse_blow_up((split.length + 1) * span, active, _MOST_ROWS)
+    same = ~_codes.starts_of_runs(customer)
     follows = same.copy()
     follows[1:] &= period[1:] == period[:-1] + 1
-    kind = np.where(follows, RETAINED, np.where(same, RETURNED, NEW))
-    left = np.ones(len(customer), dtype=np.bool_)
-    left[:-1] = ~follows[1:]
-    left &= period + 1 < active.span
-    who = np.concatenate([customer, customer[left]])
-    when = np.concatenate([period, period[left] + 1])
-    what = np.concatenate([kind, np.full(int(left.sum()), CHURNED)])
+    stays = np.append(follows[1:], np.False_)
     day = starts(active).astype(np.int64)
-    group = groups_at(split, who, day[when])
-    refuse_blow_up((split.length + 1) * active.span, active, _MOST_ROWS)
-    size = (split.length + 1) * active.span * 4
-    cells = np.bincount((group * active.span + when) * 4 + what, minlength=size)
-    return cells.reshape(split.length + 1, active.span, 4).astype(np.int64)
+    size = (split.length + 1) * span * KINDS
+
+    def count(part: slice) -> IntArray:
+        cells = np.zeros(size, dtype=np.int64)
+        for rows in _parallel.blocks(part, max(_parallel.BLOCK, size)):
+            who, when = customer[rows], period[rows]
+            kind = np.where(follows[rows], RETAINED, np.where(same[rows], RETURNED, NEW))
+            group = groups_at(split, who, day[when])
+            cells += np.bincount((group * span + when) * KINDS + kind, minlength=size)
+            left = ~stays[rows] & (when + 1 < span)
+            who, when = who[left], when[left] + 1
+            group = groups_at(split, who, day[when])
+            cells += np.bincount((group * span + when) * KINDS + CHURNED, minlength=size)
+        return cells
+
+    # Each thread has a table of its own, so that large ones are counted in one.
+    whole = [slice(0, len(customer))]
+    parts = _parallel.in_parts(count, len(customer)) if size <= _MOST_CELLS else map(count, whole)
+    counted = sum(parts, np.zeros(size, dtype=np.int64))
+    return counted.reshape(split.length + 1, span, KINDS)
 
 
 def refuse_blow_up(rows: int, active: Activity, most: int) -> None:

@@ -15,7 +15,7 @@ _THREADS = 2
 # With fewer rows than this a thread costs more than it saves.
 _FEWEST_ROWS = 500_000
 # Rows worked on at a time, so that the working arrays stay in the processor's cache.
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
 
 
 def in_parts(work: Callable[[slice], Made], length: int) -> list[Made]:
@@ -40,7 +40,8 @@ def each(work: Callable[[slice], Made], parts: list[slice]) -> list[Made]:
         return list(pool.map(work, parts))
 
 
-def blocks(part: slice, step: int = _BLOCK) -> Iterator[slice]:
+def blocks(part: slice, step: int | None = None) -> Iterator[slice]:
     """Return the part in runs of so many rows."""
+    step = BLOCK if step is None else step
     starts = range(part.start, part.stop, step)
     return (slice(start, min(start + step, part.stop)) for start in starts)
