@@ -6,6 +6,7 @@ All log functions read their log through one door; customer_flow, which counts o
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import loyaltykit as lk
-from loyaltykit import _activity
+from loyaltykit import _activity, _parallel
 from loyaltykit.errors import (
     ColumnNotFoundError,
     DataError,
@@ -1072,3 +1073,93 @@ def test_the_latest_row_that_holds(
         for i in (0, 1)
     ]
     assert _activity.as_of_rows(*columns).tolist() == expected
+
+
+# ---- how customers are told apart ---------------------------------------------------------------
+
+
+def random_log(rows: int = 4000) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    rng = np.random.default_rng(5)
+    return rng.integers(0, 700, rows), np.datetime64("2026-01-01") + rng.integers(0, 200, rows)
+
+
+# Spellings of customer numbers in which the order stays the same.
+IDS: dict[str, Callable[[np.ndarray[Any, Any]], Any]] = {
+    "dense": lambda who: who,
+    "small": lambda who: (who - 300).astype(np.int16),
+    "sparse": lambda who: who * 10**12 - 3 * 10**14,
+    "wider than 64 bits with the period": lambda who: (who - 350) * 2**54,
+    "beyond signed": lambda who: who.astype(np.uint64) + np.uint64(2**63 - 5),
+    "masked": lambda who: pd.array(who, dtype="Int64"),
+    "text": lambda who: pd.array([f"C{i:04d}" for i in who], dtype="str"),
+    "arrow": lambda who: pd.array([f"C{i:04d}" for i in who], dtype="string[pyarrow]"),
+    "long text": lambda who: pd.array([f"customer number {i:04d}" for i in who], dtype="str"),
+    "objects": lambda who: np.array([f"C{i:04d}" for i in who], dtype=object),
+    "floats": lambda who: who / 2,
+    "category": lambda who: pd.Categorical(who, categories=range(700)),
+}
+
+
+@pytest.mark.parametrize("spelling", IDS)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("package", ["pandas", "polars", "pyarrow"])
+def test_any_spelling_of_the_ids_gives_the_same_tables(
+    monkeypatch: pytest.MonkeyPatch, spelling: str, threads: int, package: str
+) -> None:
+    who, when = random_log()
+    ids = IDS[spelling](who)
+    log = pd.DataFrame({"id": who, "day": when, "half": who % 2})
+    spelled: Any = log.assign(id=ids)
+    expected = [
+        lk.cohort_retention(log, "id", "day"),
+        lk.customer_flow(log, "id", "day", by="half"),
+        lk.loyalty_tier(log, "id", "day").drop(columns="id"),
+    ]
+    segments: Any = pd.DataFrame({"id": pd.Series(ids).unique()})
+    segments["half"] = pd.Series(who).unique() % 2
+    monkeypatch.setattr(_parallel, "_THREADS", threads)
+    monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 100)
+    monkeypatch.setattr(_parallel, "BLOCK", 333)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    if package != "pandas":
+        convert = pl.from_arrow if package == "polars" else pa.table
+        spelled, segments = (
+            convert(pa.Table.from_pandas(table, preserve_index=False))
+            for table in (spelled, segments)
+        )
+    tiers = lk.loyalty_tier(spelled, "id", "day")
+    found = [
+        lk.cohort_retention(spelled, "id", "day"),
+        lk.customer_flow(spelled, "id", "day", by="half"),
+        tiers,
+    ]
+    for table, other in zip(found, expected, strict=True):
+        rows = [{name: row[name] for name in other.columns} for row in lk.to_records(table)]
+        assert rows == lk.to_records(other)
+    if spelling != "category":  # Polars knows categories of its own order
+        assert column(tiers, "id") == sorted(column(tiers, "id"))
+    again = lk.customer_flow(spelled, "id", "day", by="half", segments=segments)
+    assert frame_rows(again) == frame_rows(found[1])
+
+
+@pytest.mark.parametrize("spelling", ["dense", "sparse", "text", "category"])
+def test_eight_threads_get_what_one_gets(spelling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 100)
+    who, when = random_log()
+    log = pd.DataFrame({"id": IDS[spelling](who), "day": when, "score": who % 11})
+    log["key"] = pd.Categorical(who % 3)
+
+    def work(_: int) -> list[Any]:
+        return [
+            lk.to_records(table)
+            for table in (
+                lk.nps(log, "score", by="key", time="day"),
+                lk.cohort_retention(log, "id", "day"),
+                lk.retention_rate(log, "id", "day"),
+                lk.loyalty_tier(log, "id", "day"),
+            )
+        ]
+
+    alone = work(0)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(found == alone for found in pool.map(work, range(8)))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyaltykit import _calendar
+from loyaltykit import _calendar, _parallel
 from loyaltykit.errors import ParameterError
 
 FREQUENCIES = ["day", "week", "month", "quarter", "year"]
@@ -188,3 +188,30 @@ def test_end_of_another_type(as_of: object) -> None:
 def test_the_last_day_of_the_calendar_is_an_end_like_any_other() -> None:
     """9999-12-31 is how many systems write "still running"."""
     assert _calendar.observation_end("9999-12-31") > np.datetime64("9999-12-31T23:59:59")
+
+
+# ---- the periods of many times ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ms", "us", "ns"])
+@pytest.mark.parametrize("freq", FREQUENCIES)
+@pytest.mark.parametrize("most_days", [1 << 22, 0])
+def test_periods_of_times(
+    monkeypatch: pytest.MonkeyPatch, unit: str, freq: str, most_days: int
+) -> None:
+    """In runs and two threads, by a table of days or without one."""
+    monkeypatch.setattr(_calendar, "_MOST_DAYS", most_days)
+    monkeypatch.setattr(_parallel, "BLOCK", 7)
+    monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 2)
+    rng = np.random.default_rng(1)
+    seconds = rng.integers(-2 * 10**9, 2 * 10**9, 100)
+    times = seconds.astype("datetime64[s]").astype(f"datetime64[{unit}]")
+    codes, first, span = _calendar.periods(times, freq)
+    expected = _calendar.period_codes(_calendar.day_numbers(times), freq)
+    assert (codes.astype(np.int64) + first).tolist() == expected.tolist()
+    assert (first, first + span - 1) == (expected.min(), expected.max())
+
+
+def test_periods_of_no_times() -> None:
+    nothing = _calendar.periods(np.zeros(0, dtype="datetime64[us]"), "month")
+    assert (nothing.codes.tolist(), nothing.span) == ([], 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyaltykit import _codes
+from loyaltykit import _codes, _parallel
 
 # A table of flags is used below the limit, a sort above it: both must give the same.
 HUGE = 1 << 40
@@ -94,3 +96,51 @@ def test_ranked_is_the_inverse_of_an_order() -> None:
     ranked = _codes.ranked(np.arange(4), order)
     assert values[order][ranked].tolist() == values.tolist()
     assert _codes.ranked(np.array([-1, -1]), np.empty(0, dtype=np.int64)).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@given(values=st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 3), max_size=40))
+def test_unique(threads: int, values: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parallel, "_THREADS", threads)
+        patch.setattr(_parallel, "_FEWEST_ROWS", 2)
+        patch.setattr(_parallel, "BLOCK", 3)
+        found = _codes.unique(np.array(values, dtype=np.int64))
+    assert found.tolist() == sorted(set(values))
+
+
+@given(values=st.lists(st.integers(0, 2), max_size=20), start=st.integers(0, 20))
+def test_starts_of_runs(values: list[int], start: int) -> None:
+    array = np.array(values, dtype=np.int64)
+    expected = [i == 0 or values[i] != values[i - 1] for i in range(len(values))]
+    assert _codes.starts_of_runs(array).tolist() == expected
+    assert (
+        _codes.starts_of_runs(array, slice(start, start + 4)).tolist()
+        == expected[start : start + 4]
+    )
+
+
+@pytest.mark.parametrize("size", [21, HUGE])
+@pytest.mark.parametrize(
+    "kinds", [(np.int64, np.int64), (np.int8, np.uint8), (np.uint32, np.uint16)]
+)
+@given(values=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 4)), max_size=40))
+def test_distinct_pairs(size: int, kinds: tuple[str, str], values: list[tuple[int, int]]) -> None:
+    codes, other = (
+        np.array([pair[i] for pair in values], dtype=kind) for i, kind in enumerate(kinds)
+    )
+    found = _codes.distinct_pairs(codes, other, 5, size)
+    assert found.tolist() == sorted({5 * code + rest for code, rest in values})
+
+
+@pytest.mark.parametrize(("size", "kind"), [(256, np.uint8), (257, np.uint16), (65_537, np.int64)])
+def test_narrowest(size: int, kind: Any) -> None:
+    assert _codes.narrowest(size) is kind
+    made = _codes.paired(np.array([0, 1], dtype=np.int8), np.array([3, 4]), 5, kind)
+    assert (made.dtype, made.tolist()) == (kind, [3, 9])
+
+
+def test_renumber_keeps_narrow_codes_narrow() -> None:
+    codes, present = _codes.renumber(np.array([200, 3, 200], dtype=np.uint8), 201)
+    assert codes.dtype == np.uint8
+    assert (codes.tolist(), present.tolist()) == ([1, 0, 1], [3, 200])

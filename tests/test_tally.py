@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import oracles
+import pandas as pd
 import pytest
 from conftest import Engine, frame_rows
 
-from loyaltykit import _frame, _tally
+from loyaltykit import _counting, _frame, _parallel, _tally
 from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError, ScaleWarning
 
 TEN = _tally.make_scale((0, 10), ())
@@ -261,14 +262,13 @@ def test_ces_buckets(direction: str, easy_cut: int, hard_cut: int, easy: int, ha
 def test_more_rows_than_one_block(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are counted a block at a time: here in small ones, with nulls at the seams."""
     block, length = 200, 1_050
-    monkeypatch.setattr(_tally, "_BLOCK", block)
+    monkeypatch.setattr(_counting, "_BLOCK", block)
     rng = np.random.default_rng(1)
     answers: list[int | None] = rng.integers(0, 11, length).tolist()
     for seam in (0, block - 1, block, 2 * block, length - 1):
         answers[seam] = None
     keys = rng.choice(["a", "b", "c"], length).tolist()
     tallied = count(engine.frame({"key": keys, "nps": answers}), by=["key"])
-    assert len(list(_tally._blocks(length, tallied.answers.size))) == 6
     pairs = list(zip(keys, answers, strict=True))
     for i, key in enumerate("abc"):
         expected = [pairs.count((key, answer)) for answer in range(11)]
@@ -278,7 +278,7 @@ def test_more_rows_than_one_block(engine: Engine, monkeypatch: pytest.MonkeyPatc
 
 def test_more_cells_than_one_block_of_rows() -> None:
     """With a group for every row, the table is larger than a block."""
-    length = _tally._BLOCK + 10
+    length = _counting._BLOCK + 10
     frame = Engine("polars").frame({"id": range(length), "nps": [i % 11 for i in range(length)]})
     tallied = count(frame, by=["id"])
     assert np.array_equal(tallied.answers.argmax(axis=1), np.arange(length) % 11)
@@ -424,3 +424,41 @@ def test_warning_when_nobody_passes_the_middle(scale: tuple[int, int], answers: 
 def test_no_warning_otherwise(scale: tuple[int, int], answers: list[int]) -> None:
     table = np.array([[answers.count(p) for p in _tally.points(scale).tolist()]])
     _tally.warn_of_scale("nps", _tally.make_scale(scale, ()), table)
+
+
+# ---- the fast paths together --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "int8", "uint64", "Int8", "Float64", "str"]
+)
+@pytest.mark.parametrize("groups", [1, 19, 20, 300, 70_000])
+@pytest.mark.parametrize("missing", [(), (11, 12), (3, 99), (-1000, 2.5)])
+def test_counts_are_those_of_pandas(
+    monkeypatch: pytest.MonkeyPatch, dtype: str, groups: int, missing: tuple[float, ...]
+) -> None:
+    monkeypatch.setattr(_parallel, "_FEWEST_ROWS", 1000)
+    monkeypatch.setattr(_counting, "_BLOCK", 700)
+    rng = np.random.default_rng(groups)
+    codes = [11, 12, 99, *range(11), *range(11), *range(11)]
+    score = pd.Series(rng.choice(codes, 5000)).astype("float64")
+    gap = rng.random(5000) < (0.0 if dtype in ("int8", "uint64") else 0.1)
+    plain = score.mask(gap)
+    frame = pd.DataFrame(
+        {
+            "key": rng.integers(0, groups, 5000),
+            "nps": plain.astype(pd.api.types.pandas_dtype(dtype)),
+        }
+    )
+    if dtype == "str":
+        frame["nps"] = score.astype(int).astype(str).mask(gap)
+    scale = _tally.make_scale((0, 10), missing)
+    tallied = count(frame, by=["key"], scale=scale, errors="coerce")
+    valid = plain.where(plain.between(0, 10) & ~plain.isin(missing))
+    size = frame.groupby("key").size()
+    expected = pd.crosstab(frame["key"], valid).reindex(
+        index=size.index, columns=range(11), fill_value=0
+    )
+    assert tallied.keys.to_native()["key"].tolist() == size.index.tolist()
+    assert np.array_equal(tallied.answers, expected.to_numpy())
+    assert np.array_equal(tallied.missing, size.to_numpy() - expected.to_numpy().sum(axis=1))

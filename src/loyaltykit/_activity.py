@@ -6,16 +6,18 @@ follows from each pair and the one before it. The counts of shards split by cust
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit import _calendar, _checks, _codes, _frame, _parallel
 from loyaltykit.errors import DataError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 VALID_FROM = "valid_from"
@@ -26,15 +28,65 @@ _MOST_ROWS = 5_000_000
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-class Log(NamedTuple):
-    """The usable rows of a log: who, and on which day."""
+class Log:
+    """The usable rows of a log: who, and when.
 
-    ids: _frame.Series
-    customer: IntArray
-    day: IntArray
-    kept: BoolArray | None
-    end: np.datetime64 | None
-    zone: str | None
+    ``ids`` are the customers, and ``customer`` is the place of each row's among them. Ids that are
+    integers, or can be, serve as they are; they are numbered only for who asks.
+    """
+
+    def __init__(
+        self,
+        who: _frame.Compact | _frame.Keys,
+        times: _frame.TimeArray,
+        kept: BoolArray | None,
+        end: np.datetime64 | None,
+        zone: str | None,
+    ) -> None:
+        self.times, self.kept, self.end, self.zone = times, kept, end, zone
+        self._who = who
+
+    @functools.cached_property
+    def ids(self) -> _frame.Series:
+        """Return the distinct customers."""
+        if isinstance(self._who, _frame.Compact):
+            return self._who.levels
+        return self._who.named(_codes.unique(self._who.values))
+
+    @functools.cached_property
+    def customer(self) -> IntArray:
+        """Return the place of each row's customer in ``ids``."""
+        if isinstance(self._who, _frame.Compact):
+            return self._who.codes.astype(np.int64, copy=False)
+        return _frame.ranks(self._who.values)
+
+    @functools.cached_property
+    def day(self) -> IntArray:
+        """Return the day number of each row."""
+        return _calendar.day_numbers(self.times)
+
+    def pairs(self, period: Integers, span: int) -> tuple[IntArray, IntArray]:
+        """Return the distinct pairs of customer and period, sorted."""
+        if isinstance(self._who, _frame.Keys):
+            keys = self._who.values
+            low, high = int(keys.min()), int(keys.max())
+            if high < 1 << 63 and (high - low + 1) * span < 1 << 63:
+                return self._pairs_of_keys(self._who, low, high, period, span)
+        codes = self._who.codes if isinstance(self._who, _frame.Compact) else self.customer
+        made = _codes.distinct_pairs(codes, period, span, len(self.ids))
+        customer = made // span
+        return customer, made - customer * span
+
+    def _pairs_of_keys(
+        self, who: _frame.Keys, low: int, high: int, period: Integers, span: int
+    ) -> tuple[IntArray, IntArray]:
+        # Sorted as numbers, the pairs name the customers by the way.
+        keys = who.values.astype(np.int64, copy=False)
+        made = _codes.distinct_pairs(keys - low if low else keys, period, span, high - low + 1)
+        key = made // span
+        first = _codes.starts_of_runs(key)
+        self.ids = who.named(key[first] + low)
+        return np.cumsum(first) - 1, made - key * span
 
 
 class Activity(NamedTuple):
@@ -92,7 +144,7 @@ def counted(
     errors: str,
 ) -> Counts:
     """Reduce a log to its activity and its split, and count them as `flows` or `cohorts` do."""
-    log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors)
+    log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors, ordered=False)
     active = activity(log, freq)
     split = read_split(frame, log, customer, by, lookup)
     table = count(active, split)
@@ -127,14 +179,29 @@ def _counts(
 
 
 def read_log(
-    frame: _frame.Frame, customer: str, time: str, *, as_of: object, tz: str | None, errors: str
+    frame: _frame.Frame,
+    customer: str,
+    time: str,
+    *,
+    as_of: object,
+    tz: str | None,
+    errors: str,
+    ordered: bool = True,
 ) -> Log:
-    """Return the rows up to ``as_of`` that have a customer and a time."""
+    """Return the rows up to ``as_of`` that have a customer and a time.
+
+    Without ``ordered`` the customers come in any order, which saves a sort of their names.
+    """
     remedy = "bring them to one, or name the zone to read them in with tz="
     tz = _checks.check_zone(tz)
     times, zone, lost = _frame.read_times(frame[time], tz, errors, remedy=remedy)
-    ids = _frame.encode(frame[customer])
-    lost = _without_id(ids.codes, lost, customer, errors)
+    keys = _frame.integer_keys(frame[customer])
+    who: _frame.Compact | _frame.Keys
+    if keys is not None:
+        who = keys
+    else:
+        who = _frame.compact(frame[customer], ordered=ordered)
+        lost = _without_id(who.codes, lost, customer, errors)
     end = None if as_of is None else _calendar.observation_end(as_of, zone)
     kept = None if lost is None else ~lost
     if lost is not None:
@@ -146,19 +213,17 @@ def read_log(
         refuse_early_end(as_of, end, usable.min() if len(usable) else None)
         seen = times < end
         kept = seen if kept is None else kept & seen
-    codes = ids.codes
     if kept is not None and not kept.all():
-        codes, times = codes[kept], times[kept]
+        who, times = who.only(kept), times[kept]
     else:
         kept = None
-    day = _calendar.day_numbers(times)
-    if end is None and len(day):
-        end = np.datetime64(int(day.max()) + 1, "D")
-    return Log(ids.levels, codes, day, kept, end, zone)
+    if end is None and len(times):
+        end = np.datetime64(int(_calendar.day_numbers(times.max()[np.newaxis])[0]) + 1, "D")
+    return Log(who, times, kept, end, zone)
 
 
 def _without_id(
-    codes: IntArray, lost: BoolArray | None, customer: str, errors: str
+    codes: Integers, lost: BoolArray | None, customer: str, errors: str
 ) -> BoolArray | None:
     missing = codes < 0
     if not missing.any():
@@ -177,14 +242,13 @@ def refuse_early_end(as_of: object, end: np.datetime64, first: np.datetime64 | N
 
 def activity(log: Log, freq: str) -> Activity:
     """Return the distinct (customer, period) pairs of a log."""
-    if log.end is None or not len(log.day):
+    if log.end is None or not len(log.times):
         nothing = np.zeros(0, dtype=np.int64)
         return Activity(nothing, nothing, 0, 0, freq)
-    codes = _calendar.period_codes(log.day, freq)
-    first, last = int(codes.min()), int(last_period(log.end, freq))
-    span = last - first + 1
-    pairs = _codes.distinct(log.customer * span + (codes - first), len(log.ids) * span)
-    return Activity(pairs // span, pairs % span, first, span, freq)
+    codes, first, _ = _calendar.periods(log.times, freq)
+    span = int(last_period(log.end, freq)) - first + 1
+    customer, period = log.pairs(codes, span)
+    return Activity(customer, period, first, span, freq)
 
 
 def observed(
@@ -377,6 +441,7 @@ def keys_of(split: Split, groups: IntArray) -> _frame.Frame:
 
 NEW, RETAINED, RETURNED, CHURNED = range(4)
 KINDS = 4
+_MOST_CELLS = 1 << 16
 
 
 def flows(active: Activity, split: Split) -> IntArray:
@@ -385,24 +450,33 @@ def flows(active: Activity, split: Split) -> IntArray:
     A customer is retained in a period when also active in the one before, new when never active
     before, else returned; and churned in the period after one, when not active in it.
     """
-    customer, period = active.customer, active.period
-    same = np.zeros(len(customer), dtype=np.bool_)
-    same[1:] = customer[1:] == customer[:-1]
+    customer, period, span = active.customer, active.period, active.span
+    refuse_blow_up((split.length + 1) * span, active, _MOST_ROWS)
+    same = ~_codes.starts_of_runs(customer)
     follows = same.copy()
     follows[1:] &= period[1:] == period[:-1] + 1
-    kind = np.where(follows, RETAINED, np.where(same, RETURNED, NEW))
-    left = np.ones(len(customer), dtype=np.bool_)
-    left[:-1] = ~follows[1:]
-    left &= period + 1 < active.span
-    who = np.concatenate([customer, customer[left]])
-    when = np.concatenate([period, period[left] + 1])
-    what = np.concatenate([kind, np.full(int(left.sum()), CHURNED)])
+    stays = np.append(follows[1:], np.False_)
     day = starts(active).astype(np.int64)
-    group = groups_at(split, who, day[when])
-    refuse_blow_up((split.length + 1) * active.span, active, _MOST_ROWS)
-    size = (split.length + 1) * active.span * 4
-    cells = np.bincount((group * active.span + when) * 4 + what, minlength=size)
-    return cells.reshape(split.length + 1, active.span, 4).astype(np.int64)
+    size = (split.length + 1) * span * KINDS
+
+    def count(part: slice) -> IntArray:
+        cells = np.zeros(size, dtype=np.int64)
+        for rows in _parallel.blocks(part, max(_parallel.BLOCK, size)):
+            who, when = customer[rows], period[rows]
+            kind = np.where(follows[rows], RETAINED, np.where(same[rows], RETURNED, NEW))
+            group = groups_at(split, who, day[when])
+            cells += np.bincount((group * span + when) * KINDS + kind, minlength=size)
+            left = ~stays[rows] & (when + 1 < span)
+            who, when = who[left], when[left] + 1
+            group = groups_at(split, who, day[when])
+            cells += np.bincount((group * span + when) * KINDS + CHURNED, minlength=size)
+        return cells
+
+    # Each thread has a table of its own, so that large ones are counted in one.
+    whole = [slice(0, len(customer))]
+    parts = _parallel.in_parts(count, len(customer)) if size <= _MOST_CELLS else map(count, whole)
+    counted = sum(parts, np.zeros(size, dtype=np.int64))
+    return counted.reshape(split.length + 1, span, KINDS)
 
 
 def refuse_blow_up(rows: int, active: Activity, most: int) -> None:

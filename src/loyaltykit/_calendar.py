@@ -9,17 +9,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from loyaltykit import _codes, _parallel
 from loyaltykit._checks import wrong_type
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 TimeArray = npt.NDArray[np.datetime64]
 
 _UNITS_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_MOST_DAYS = 1 << 22  # looked up one by one: 11,000 years
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _MONDAY = 3  # 1970-01-01 was a Thursday, three days after the Monday that opens its ISO week.
 _LAST_SECOND = dt.time(23, 59, 59)
@@ -47,6 +51,42 @@ def period_codes(days: IntArray, freq: str) -> IntArray:
     calendar = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
     months = calendar.astype("datetime64[M]").astype(np.int64)
     return (months // _MONTHS[freq])[days - first]
+
+
+class Periods(NamedTuple):
+    """Periods in narrow codes from 0, which is the first one; and how many there are."""
+
+    codes: Integers
+    first: int
+    span: int
+
+
+def periods(times: TimeArray, freq: str) -> Periods:
+    """Return the period that each time lies in; the times hold no NaT."""
+    if not times.size:
+        return Periods(np.zeros(0, dtype=np.int64), 0, 1)
+    ends = day_numbers(np.array([times.min(), times.max()]))
+    first, last = (int(code) for code in period_codes(ends, freq))
+    opening, span = int(ends[0]), last - first + 1
+    if ends[1] - ends[0] > _MOST_DAYS:
+        return Periods(period_codes(day_numbers(times), freq) - first, first, span)
+    calendar = np.arange(opening, int(ends[1]) + 1)
+    of_day = (period_codes(calendar, freq) - first).astype(_codes.narrowest(span))
+    codes = np.empty(times.size, dtype=of_day.dtype)
+
+    def look_up(part: slice) -> None:
+        for rows in _parallel.blocks(part):
+            codes[rows] = of_day.take(day_numbers(times[rows]) - opening)
+
+    _parallel.in_parts(look_up, times.size)
+    return Periods(codes, first, span)
+
+
+def narrowed(codes: Integers) -> Periods:
+    """Return periods counted elsewhere in narrow codes."""
+    first = int(codes.min()) if len(codes) else 0
+    span = int(codes.max()) - first + 1 if len(codes) else 1
+    return Periods((codes - first).astype(_codes.narrowest(span)), first, span)
 
 
 def period_starts(codes: IntArray, freq: str) -> TimeArray:

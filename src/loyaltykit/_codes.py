@@ -7,40 +7,92 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loyaltykit import _parallel
+
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 
 # A table of this many flags is cheaper to fill than a sort of the codes is to make.
 _MOST_DIRECT = 1 << 24
 
 
-def unique(values: IntArray) -> IntArray:
+def unique(values: Integers) -> npt.NDArray[Any]:
     """Return the distinct values, sorted."""
+    if not len(values):
+        return values
     # np.unique hashes since NumPy 2.3, which takes many times as long as a sort.
     ordered = np.sort(values)
-    differs = np.ones(len(ordered), dtype=np.bool_)
-    differs[1:] = ordered[1:] != ordered[:-1]
-    return ordered[differs]
+
+    def kept(part: slice) -> list[Integers]:
+        return [ordered[rows][starts_of_runs(ordered, rows)] for rows in _parallel.blocks(part)]
+
+    return np.concatenate([run for runs in _parallel.in_parts(kept, len(values)) for run in runs])
 
 
-def distinct(codes: IntArray, size: int) -> IntArray:
+def starts_of_runs(values: Integers, rows: slice | None = None) -> npt.NDArray[np.bool_]:
+    """Return where a value differs from the one before it, for all rows or for a run of them."""
+    start, stop, _ = slice(None).indices(len(values)) if rows is None else rows.indices(len(values))
+    differs = np.ones(stop - start, dtype=np.bool_)
+    inside = max(start, 1)
+    np.not_equal(values[inside:stop], values[inside - 1 : stop - 1], out=differs[inside - start :])
+    return differs
+
+
+def distinct(codes: Integers, size: int) -> IntArray:
     """Return the distinct codes below ``size``, sorted."""
     if size > max(_MOST_DIRECT, 4 * len(codes)):
-        return unique(codes)
+        return unique(codes).astype(np.int64, copy=False)
     seen = np.zeros(size, dtype=np.bool_)
-    seen[codes] = True
-    return np.flatnonzero(seen).astype(np.int64)
+
+    def mark(part: slice) -> None:
+        for rows in _parallel.blocks(part):
+            seen[codes[rows]] = True  # by either thread: both write the same
+
+    _parallel.in_parts(mark, len(codes))
+    return np.flatnonzero(seen).astype(np.int64, copy=False)
 
 
-def renumber(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
+def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> IntArray:
+    """Return the distinct pairs of a code below ``size`` and another below ``width``, sorted.
+
+    Each pair is the number code * width + other, which must fit into 64 bits.
+    """
+    if size * width > max(_MOST_DIRECT, 4 * len(codes)):
+        return unique(paired(codes, other, width)).astype(np.int64, copy=False)
+    seen = np.zeros(size * width, dtype=np.bool_)
+
+    def mark(part: slice) -> None:
+        for rows in _parallel.blocks(part):
+            seen[paired(codes[rows], other[rows], width)] = True
+
+    _parallel.in_parts(mark, len(codes))
+    return np.flatnonzero(seen).astype(np.int64, copy=False)
+
+
+def renumber(codes: Integers, size: int) -> tuple[npt.NDArray[Any], IntArray]:
     """Renumber codes below ``size`` from 0 without gaps, order kept; return the old codes too."""
     present = distinct(codes, size)
     if len(present) == size:
         return codes, present
     if size > max(_MOST_DIRECT, 4 * len(codes)):
-        return np.searchsorted(present, codes).astype(np.int64), present
-    number = np.zeros(size, dtype=np.int64)
+        return np.searchsorted(present, codes).astype(codes.dtype), present
+    number = np.zeros(size, dtype=codes.dtype)
     number[present] = np.arange(len(present))
     return number[codes], present
+
+
+def narrowest(size: int) -> Any:
+    """Return the narrowest integers that hold the codes below ``size``."""
+    return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.int64
+
+
+def paired(codes: Integers, other: Integers, width: int, kind: Any = np.int64) -> Integers:
+    """Return one code of the given kind for two; the second lies below ``width``."""
+    made: Integers = codes.astype(kind)
+    made *= kind(width)
+    # In place, and unsafe in name only: the caller knows that the pair fits.
+    np.add(made, other, out=made, casting="unsafe")
+    return made
 
 
 def first_rows(codes: IntArray, size: int) -> IntArray:

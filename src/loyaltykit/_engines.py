@@ -10,39 +10,39 @@ import datetime as dt
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _codes
+from loyaltykit import _checks
+from loyaltykit._encoding import ARROW as ARROW
+from loyaltykit._encoding import NO_KERNELS, arrow_of, nan_to_null
+from loyaltykit._encoding import PANDAS as PANDAS
+from loyaltykit._encoding import POLARS as POLARS
+from loyaltykit._encoding import Compact as Compact
+from loyaltykit._encoding import Keys as Keys
+from loyaltykit._encoding import NumberRuns as NumberRuns
+from loyaltykit._encoding import compact as compact
+from loyaltykit._encoding import encode as encode
+from loyaltykit._encoding import integer_keys as integer_keys
+from loyaltykit._encoding import numeric as numeric
+from loyaltykit._encoding import numeric_runs as numeric_runs
+from loyaltykit._encoding import ranks as ranks
 from loyaltykit.errors import DataError
 
-# The one kind of text that Arrow can neither sort nor take from.
-_NO_KERNELS = "string_view"
 # The end of an ISO time that says its zone.
 _OFFSET = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)\s*$")
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 TimeArray = npt.NDArray[np.datetime64]
 Frame = nw.DataFrame[Any]
 Series = nw.Series[Any]
 
-PANDAS, POLARS, ARROW = (
-    nw.Implementation.PANDAS,
-    nw.Implementation.POLARS,
-    nw.Implementation.PYARROW,
-)
 DUCKDB, SPARK = nw.Implementation.DUCKDB, nw.Implementation.PYSPARK
 LAZY = (POLARS, DUCKDB, SPARK)  # the engines whose queries narwhals can count with
-
-
-class Encoded(NamedTuple):
-    """A column as codes into its distinct values; -1 is null."""
-
-    codes: IntArray
-    levels: Series
 
 
 def as_series(values: object) -> object:
@@ -59,36 +59,10 @@ def as_series(values: object) -> object:
     return values
 
 
-def encode(series: Series) -> Encoded:
-    """Return the codes and the distinct values of a column, the values in report order.
-
-    Categories keep their order; other values are sorted.
-    """
-    untyped = series.dtype == nw.Unknown and series.null_count() == len(series)
-    if not len(series) or untyped:
-        return Encoded(np.full(len(series), -1, dtype=np.int64), series.head(0))
-    if series.dtype.is_nested() or series.dtype in _NOT_ENCODED.get(series.implementation, ()):
-        _refuse_kind(series)
-    if series.dtype.is_float():
-        series = _nan_to_null(series)
-    engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
-    codes, levels = engine[series.implementation](series)
-    return Encoded(codes, levels.alias(series.name))
-
-
-# Kinds without an order or a hash in their engine; nobody groups by them or answers with them.
-_NOT_ENCODED = {POLARS: (nw.Object, nw.Unknown), ARROW: (nw.Object, nw.Unknown)}
-
-
-def _refuse_kind(series: Series) -> NoReturn:
-    msg = f"{series.name!r} holds values of the type {series.dtype}, which loyaltykit cannot read."
-    raise DataError(msg)
-
-
 def python_values(series: Series) -> list[Any]:
     """Return a column as plain Python values, None for null."""
     if series.dtype.is_float():
-        series = _nan_to_null(series)
+        series = nan_to_null(series)
     if series.implementation is PANDAS:
         values = series.to_native().astype(object)
         return [_python(value) for value in values.where(values.notna(), None)]
@@ -101,19 +75,6 @@ def _python(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def numeric(series: Series) -> npt.NDArray[Any]:
-    """Return a column of numbers, NaN for null."""
-    if series.dtype in (nw.Int128, nw.UInt128):  # NumPy has none of that size
-        series = series.cast(nw.Float64)
-    native = series.to_native()
-    if series.implementation is PANDAS and not isinstance(native.dtype, np.dtype):
-        if native.isna().any() or series.dtype.is_float():
-            values: npt.NDArray[Any] = native.to_numpy(dtype=np.float64, na_value=np.nan)
-            return values
-        return np.asarray(native.to_numpy(dtype=native.dtype.numpy_dtype))
-    return series.to_numpy()
-
-
 def wall_clock(series: Series, zone: str | None, tz: str | None) -> TimeArray:
     """Return a column of dates as naive times: on their own clock, or on that of ``tz``."""
     native = series.to_native()
@@ -123,9 +84,7 @@ def wall_clock(series: Series, zone: str | None, tz: str | None) -> TimeArray:
             native = series.dt.replace_time_zone(None).to_native()
         return np.asarray(native.to_numpy())
     if hasattr(native.dtype, "pyarrow_dtype"):  # pandas 2 gives Arrow's times the clock of UTC
-        import pyarrow as pa
-
-        native = pa.chunked_array([pa.array(native)]).to_pandas(date_as_object=False)
+        native = arrow_of(native).to_pandas(date_as_object=False)
     if zone is not None:  # by pandas itself, for zones that narwhals does not know
         native = (native.dt.tz_convert(tz) if tz else native).dt.tz_localize(None)
     return np.asarray(native.to_numpy())
@@ -310,7 +269,7 @@ def take(series: Series, positions: IntArray) -> Series:
         import pyarrow as pa
 
         index = pa.array(positions, mask=positions < 0)
-        plain = native.cast(pa.string()) if str(native.type) == _NO_KERNELS else native
+        plain = native.cast(pa.string()) if str(native.type) == NO_KERNELS else native
         return nw.from_native(plain.take(index).cast(native.type), series_only=True)
     import pandas as pd
 
@@ -347,17 +306,20 @@ def categories(like: Series, codes: IntArray, labels: Sequence[str]) -> Series:
     return nw.from_native(made, series_only=True)
 
 
-def build_pandas(columns: Mapping[str, npt.NDArray[Any]]) -> Frame:
+def build_pandas(columns: Mapping[str, npt.NDArray[Any]], keys: Frame | None = None) -> Frame:
     import pandas as pd
 
     made: dict[str, Any] = {}
+    if keys is not None:
+        native = keys.to_native()
+        made.update({name: native[name].array for name in native.columns})
     for name, values in columns.items():
         if isinstance(values, np.ma.MaskedArray):
             made[name] = pd.arrays.IntegerArray(values.filled(0), np.ma.getmaskarray(values))
         elif values.dtype.kind == "M":
             made[name] = values.astype("datetime64[us]")
         elif values.dtype.kind in "UO":
-            made[name] = pd.Series(values.tolist(), dtype="str")
+            made[name] = pd.Series(values.tolist(), dtype="str").array
         else:
             made[name] = values
     return nw.from_native(pd.DataFrame(made), eager_only=True)
@@ -416,106 +378,3 @@ def nullable_integers(frame: Frame, name: str) -> Any:
     # Tables from surveys and from logs differ in this alone; stacked, they are all nullable.
     column = frame.select(name).to_native()
     return column.astype("Int64") if frame.implementation is PANDAS else column
-
-
-def _nan_to_null(series: Series) -> Series:
-    if series.implementation is not PANDAS:
-        column = nw.col(series.name)
-        # Zero added, because Arrow tells -0.0 from 0.0.
-        zero = nw.lit(0.0, dtype=series.dtype)
-        return series.to_frame().select(nw.when(~column.is_nan()).then(column + zero))[series.name]
-    native = series.to_native()
-    if isinstance(native.dtype, np.dtype):  # there NaN is the null
-        return series
-    plain = native.to_numpy(dtype=np.float64, na_value=np.nan)
-    kept = native.mask(np.isnan(plain)).mask(plain == 0, 0.0)
-    return nw.from_native(kept, series_only=True)
-
-
-def _encode_pandas(series: Series) -> Encoded:
-    import pandas as pd
-
-    native = series.to_native()
-    if series.dtype == nw.Categorical and not isinstance(native.dtype, pd.CategoricalDtype):
-        native = _plain_categories(native)
-    if isinstance(native.dtype, pd.CategoricalDtype):
-        codes = native.cat.codes.to_numpy().astype(np.int64)
-        levels = pd.Series(pd.Categorical(native.cat.categories, dtype=native.dtype))
-        return Encoded(codes, nw.from_native(levels, series_only=True))
-    try:
-        codes, uniques = pd.factorize(native)
-    except TypeError:  # lists and the like have no hash
-        _refuse_kind(series)
-    levels = pd.Series(uniques, name=native.name)
-    try:
-        order = levels.argsort().to_numpy()
-    except TypeError:  # values of several types have no order of their own: by type, then as text
-        order = levels.map(lambda value: (type(value).__name__, str(value))).argsort().to_numpy()
-    levels = levels.take(order).reset_index(drop=True)
-    return Encoded(_codes.ranked(codes, order), nw.from_native(levels, series_only=True))
-
-
-def _plain_categories(native: Any) -> Any:
-    """Return a pandas column that holds an Arrow dictionary with pandas' own categories."""
-    import pyarrow as pa
-
-    return _clean_dictionary(pa.chunked_array([pa.array(native)])).to_pandas()
-
-
-def _encode_polars(series: Series) -> Encoded:
-    import polars as pl
-
-    native = series.to_native()
-    if isinstance(native.dtype, pl.Enum):
-        levels, codes = native.dtype.categories.cast(native.dtype), native.to_physical()
-        return _polars_codes(codes, levels)
-    levels = native.drop_nulls().unique().sort()
-    if native.dtype in (pl.String, pl.Decimal):  # as text: Polars cannot join on decimals
-        codes = native.cast(pl.String).cast(pl.Enum(levels.cast(pl.String))).to_physical()
-    else:
-        lookup = pl.DataFrame({"level": levels}).with_row_index("code")
-        rows = pl.DataFrame({"level": native})
-        codes = rows.join(lookup, on="level", how="left", maintain_order="left")["code"]
-    return _polars_codes(codes, levels)
-
-
-def _polars_codes(codes: Any, levels: Any) -> Encoded:
-    filled = codes.cast(int).fill_null(-1).to_numpy()
-    return Encoded(filled, nw.from_native(levels, series_only=True))
-
-
-def _encode_arrow(series: Series) -> Encoded:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    native = series.to_native()
-    kept = native.type
-    if str(kept) == _NO_KERNELS:
-        native = native.cast(pa.string())
-    given = pa.types.is_dictionary(native.type)
-    array = (_clean_dictionary(native) if given else native.dictionary_encode()).combine_chunks()
-    values = array.dictionary
-    codes = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy()
-    if given:
-        index = pa.array(np.arange(len(values))).cast(array.type.index_type)
-        values = pa.DictionaryArray.from_arrays(index, values, ordered=array.type.ordered)
-    else:
-        order = pc.sort_indices(values).to_numpy()
-        values, codes = values.take(pa.array(order)), _codes.ranked(codes, order)
-    levels = pa.chunked_array([values])
-    if str(kept) == _NO_KERNELS:
-        levels = levels.cast(kept)
-    return Encoded(codes, nw.from_native(levels, series_only=True))
-
-
-def _clean_dictionary(native: Any) -> Any:
-    """Return an Arrow dictionary column in which each value stands once, and null is no value."""
-    import pyarrow as pa
-
-    if not any(chunk.dictionary.null_count for chunk in native.chunks):
-        array = native.unify_dictionaries()
-        words = array.chunk(0).dictionary
-        if len(words.unique()) == len(words):
-            return array
-    plain = pa.chunked_array([chunk.dictionary_decode() for chunk in native.chunks])
-    return plain.dictionary_encode()

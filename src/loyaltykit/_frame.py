@@ -18,9 +18,15 @@ from loyaltykit import _checks, _codes, _engines
 
 # The door hands these on, so that nobody behind it needs to know the engines.
 from loyaltykit._engines import ARROW, LAZY, PANDAS, POLARS
+from loyaltykit._engines import Compact as Compact
+from loyaltykit._engines import Keys as Keys
+from loyaltykit._engines import NumberRuns as NumberRuns
 from loyaltykit._engines import categories as categories
+from loyaltykit._engines import compact as compact
 from loyaltykit._engines import encode as encode
+from loyaltykit._engines import integer_keys as integer_keys
 from loyaltykit._engines import python_values as python_values
+from loyaltykit._engines import ranks as ranks
 from loyaltykit._engines import stacked as stacked
 from loyaltykit._engines import take as take
 from loyaltykit._engines import zeros_and_ones as zeros_and_ones
@@ -28,6 +34,7 @@ from loyaltykit._engines import zone_of as zone_of
 from loyaltykit.errors import DataError, LoyaltyKitError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.float64]
 TimeArray = npt.NDArray[np.datetime64]
 Frame = nw.DataFrame[Any]
@@ -46,6 +53,14 @@ class Groups(NamedTuple):
     """Rows as codes into a small frame of key combinations, which is in report order."""
 
     codes: IntArray
+    keys: Frame
+    size: int
+
+
+class Cells(NamedTuple):
+    """The same in narrow codes, None for one group; combinations without a row may be there too."""
+
+    codes: Integers | None
     keys: Frame
     size: int
 
@@ -135,26 +150,54 @@ def open_answers(data: object) -> tuple[Frame, str]:
 
 def group(frame: Frame, names: Sequence[str]) -> Groups:
     """Return the rows' key combinations: only those present, in order, nulls last."""
-    codes, keys, size = np.zeros(len(frame), dtype=np.int64), frame.select([]), 1
+    made = cells(frame, names)
+    if made.codes is None:
+        return Groups(np.zeros(len(frame), dtype=np.int64), made.keys, 1)
+    codes, present = _codes.renumber(made.codes.astype(np.int64, copy=False), made.size)
+    keys = made.keys if len(present) == made.size else rows(made.keys, present)
+    return Groups(codes, keys, len(present))
+
+
+def cells(frame: Frame, names: Sequence[str]) -> Cells:
+    """Return the rows' key combinations, in order, nulls last, in codes as narrow as may be.
+
+    Where they are few all combinations are there, which saves the search for those present.
+    """
+    codes: Integers | None = None
+    keys: Frame | None = None
+    size = 1
     for name in names:
-        levels = encode(frame[name])
+        levels = compact(frame[name])
         own, width = _null_last(levels.codes, len(levels.levels))
-        # Renumbered key by key, so that the product of many keys cannot outgrow 64 bits.
-        codes, present = _codes.renumber(codes * width + own if keys.columns else own, size * width)
+        total = size * width
+        if total <= FEW_CELLS:
+            kind = _codes.narrowest(total + 1)
+            codes = own if codes is None else _codes.paired(codes, own, width, kind)
+            present: IntArray = np.arange(total)
+        else:
+            # Renumbered key by key, so that the product of many keys cannot outgrow 64 bits.
+            wide = own if codes is None else _codes.paired(codes, own, width)
+            codes, present = _codes.renumber(wide, total)
         before, level = present // width, present % width
         taken = take(levels.levels, np.where(level < len(levels.levels), level, -1))
         own_key = taken.alias(name).to_frame()
-        earlier = [rows(keys, before)] if keys.columns else []
-        keys = nw.concat([*earlier, own_key], how="horizontal")
+        earlier = [] if keys is None else [rows(keys, before)]
+        keys = nw.concat([*earlier, own_key], how="horizontal") if earlier else own_key
         size = len(present)
-    return Groups(codes, keys, size)
+    return Cells(codes, frame.select([]) if keys is None else keys, size)
 
 
-def _null_last(codes: IntArray, width: int) -> tuple[IntArray, int]:
+# Combinations of keys that may be there without a row.
+FEW_CELLS = 1 << 12
+
+
+def _null_last(codes: Integers, width: int) -> tuple[Integers, int]:
     """Give nulls, where there are any, the code after the last level."""
     if not len(codes) or codes.min() >= 0:
         return codes, width
-    return np.where(codes < 0, width, codes), width + 1
+    if width > np.iinfo(codes.dtype).max:
+        codes = codes.astype(np.int64)
+    return np.where(codes < 0, codes.dtype.type(width), codes), width + 1
 
 
 def numbers(series: Series) -> tuple[npt.NDArray[Any], IntArray | None]:
@@ -179,6 +222,19 @@ def numbers(series: Series) -> tuple[npt.NDArray[Any], IntArray | None]:
     values = np.empty(len(listed), dtype=object)
     values[:] = listed
     return values, codes
+
+
+def number_runs(series: Series) -> NumberRuns | None:
+    """Return what reads the numbers of a run of rows, NaN for null; None for other columns.
+
+    Columns that NumPy cannot read as they are get converted run by run, so that no copy is made of
+    the whole.
+    """
+    if series.dtype == nw.Decimal:
+        series = series.cast(nw.Float64)
+    if not (series.dtype.is_integer() or series.dtype.is_float()):
+        return None
+    return _engines.numeric_runs(series)
 
 
 def parse_numbers(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], FloatArray]:
@@ -304,11 +360,9 @@ def table(keys: Frame, columns: Mapping[str, Values], length: int) -> Any:
         name: value if isinstance(value, np.ndarray) else np.full(length, value)
         for name, value in columns.items()
     }
-    values = (
-        _engines.build_pandas(filled)
-        if keys.implementation is PANDAS
-        else _engines.build(keys, filled)
-    )
+    if keys.implementation is PANDAS:
+        return _engines.build_pandas(filled, keys).to_native()
+    values = _engines.build(keys, filled)
     if not keys.columns:
         return values.to_native()
     return nw.concat([keys, values], how="horizontal").to_native()

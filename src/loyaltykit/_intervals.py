@@ -82,8 +82,11 @@ def tango(
     up, down = _as_float(promoters) / size, _as_float(detractors) / size
     estimate = (_as_float(promoters) - _as_float(detractors)) / size
     z = normal_quantile(confidence_level)
-    low = estimate - _tango_reach(down, up, -estimate, size, z)
-    high = estimate + _tango_reach(up, down, estimate, size, z)
+    # Both limits at once: the lower one is the upper one of the two shares swapped, sign turned.
+    sides = np.concatenate([up, down]), np.concatenate([down, up])
+    both = np.concatenate([estimate, -estimate]), np.concatenate([size, size])
+    reach_up, reach_down = np.split(_tango_reach(*sides, *both, z), 2)
+    low, high = estimate - reach_down, estimate + reach_up
     # On counts, because a limit that is certain must not depend on rounding.
     low = np.where(detractors >= n, -1.0, low)
     high = np.where(promoters >= n, 1.0, high)
@@ -315,10 +318,7 @@ def _wald_limits(
 def _tango_reach(
     up: FloatArray, down: FloatArray, estimate: FloatArray, n: FloatArray, z: float
 ) -> FloatArray:
-    """Return how far the upper limit lies above the estimate.
-
-    The lower limit is the same question with the two shares swapped and the sign turned.
-    """
+    """Return how far the upper limit lies above the estimate."""
     reach = np.empty_like(estimate)
     for first in range(0, estimate.size, _BLOCK):
         block = slice(first, first + _BLOCK)

@@ -91,7 +91,7 @@ def _distinct_answers(
         kept = np.flatnonzero(~np.isnat(times))
         frame = _frame.rows(frame, kept)
         periods = _calendar.period_codes(_calendar.day_numbers(times[kept]), freq)
-    codes, keys, starts = _tally.group_periods(_frame.group(frame, names), periods)
+    codes, keys, starts = _group_periods(_frame.group(frame, names), periods)
     ones = np.ones(len(frame)) if counts is None else _tally.row_counts(frame[counts])
     columns = {
         PERIOD: starts,
@@ -99,6 +99,19 @@ def _distinct_answers(
         ROWS: np.bincount(codes, minlength=len(starts)).astype(np.int64),
     }
     return told._replace(rows=_frame.table(keys, columns, len(starts)))
+
+
+def _group_periods(
+    groups: _frame.Groups, periods: IntArray | None
+) -> tuple[IntArray, Frame, IntArray]:
+    """Split groups by period: the code of each row, and the keys and the period of each code."""
+    if periods is None:
+        return groups.codes, groups.keys, np.zeros(groups.size, dtype=np.int64)
+    counted_from = _calendar.narrowed(periods)
+    cells = _codes.paired(groups.codes, counted_from.codes, counted_from.span)
+    codes, present = _codes.renumber(cells, groups.size * counted_from.span)
+    group, period = np.divmod(present, counted_from.span)
+    return codes, _frame.rows(groups.keys, group), period + counted_from.first
 
 
 def _told_nothing() -> _Part:
@@ -281,28 +294,23 @@ def _cells(
 ) -> Any:
     """Count the customers of one partition: rows of keys, PERIOD, kind or age, and N."""
     frame = _frame.positional(_frame.open_frame(part))
-    log = _log(frame, customer, np.zeros(len(frame), dtype=np.int64), end, zone)
-    span = active.span
-    periods = frame[PERIOD].to_numpy() - active.first
-    pairs = _codes.distinct(log.customer * span + periods, len(log.ids) * span)
-    mine = active._replace(customer=pairs // span, period=pairs % span)
+    periods = frame[PERIOD].to_numpy()
+    log = _log(frame, customer, periods, end, zone)
+    owner, period = log.pairs(periods - active.first, active.span)
+    mine = active._replace(customer=owner, period=period)
     beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
     split = _activity.read_split(frame, log, customer, by, beside)
     table = count(mine, split)
-    group, period, kind = np.nonzero(table)
-    columns = {
-        PERIOD: active.first + period,
-        _activity.KIND: kind,
-        N: table[group, period, kind],
-    }
+    group, at, kind = np.nonzero(table)
+    columns = {PERIOD: active.first + at, _activity.KIND: kind, N: table[group, at, kind]}
     return _frame.table(_activity.keys_of(split, group), columns, len(group))
 
 
 def _log(
     frame: Frame, customer: str, day: IntArray, end: np.datetime64, zone: str | None
 ) -> _activity.Log:
-    ids = _frame.encode(frame[ID].alias(customer))
-    return _activity.Log(ids.levels, ids.codes, day, None, end, zone)
+    who = _frame.compact(frame[ID].alias(customer))
+    return _activity.Log(who, day.astype("datetime64[D]"), None, end, zone)
 
 
 def _beside(lookup: Partitions, customer: str, shuffled: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit import _calendar, _checks, _codes, _counting, _frame
 from loyaltykit.errors import DataError, ParameterError, ScaleWarning
 
 IntArray = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 TimeArray = npt.NDArray[np.datetime64]
 
-# Rows counted at a time: the working arrays stay in the processor's cache.
-_BLOCK = 1 << 16
+# How far from the scale a blank code may lie to be counted like an answer.
+_REACH = 120
 # Fewer answers than this say nothing about the scale, nor does a scale of fewer points.
 _FEWEST_ANSWERS = 5
 _FEWEST_POINTS = 5
@@ -67,6 +68,8 @@ def make_scale(scale: tuple[int, int], missing: object) -> Scale:
 
 
 def _as_numbers(texts: Sequence[str] | set[str]) -> list[float]:
+    if not texts:
+        return []
     _, parsed = _frame.parse_numbers(np.array(sorted(texts), dtype=object))
     return [number for number in parsed.tolist() if number == number]  # noqa: PLR0124 (NaN)
 
@@ -147,10 +150,10 @@ def count_answers(
     errors: str,
 ) -> Tally:
     """Count every point of the scale, and the missing answers, in each group that is present."""
-    needed = dict.fromkeys(name for name in (score, *by, counts, time) if name is not None)
-    frame, periods = frame.select(list(needed)), None
+    periods = None
     if time is not None:
-        frame, periods = _periods(frame, time, freq, errors)
+        needed = dict.fromkeys(name for name in (score, *by, counts) if name is not None)
+        frame, periods = _periods(frame, list(needed), time, freq, errors)
     return _count_groups(frame, score, scale, by, periods, counts, freq, errors)
 
 
@@ -171,7 +174,7 @@ def count_distinct(
     if errors == "raise":
         rows = frame[_frame.ROWS].to_numpy().astype(np.int64)
         slots(_as_asked(frame[score], scale), scale, rows=rows)
-    periods = frame[_frame.PERIOD].to_numpy().astype(np.int64) if timed else None
+    periods = _calendar.narrowed(frame[_frame.PERIOD].to_numpy()) if timed else None
     return _count_groups(frame, score, scale, by, periods, _frame.N, freq, "coerce")
 
 
@@ -186,75 +189,64 @@ def _count_groups(
     score: str,
     scale: Scale,
     by: Sequence[str],
-    periods: IntArray | None,
+    periods: _calendar.Periods | None,
     counts: str | None,
     freq: str,
     errors: str,
 ) -> Tally:
-    codes, keys, starts = group_periods(_frame.group(frame, by), periods)
-    table = _count(frame, score, scale, codes, len(starts), counts, errors)
-    answers, missing = table[:, : scale.no_answer], table[:, scale.no_answer]
-    if periods is None:
-        return Tally(keys, None, answers, missing)
-    return Tally(keys, _calendar.period_starts(starts, freq), answers, missing)
-
-
-def group_periods(
-    groups: _frame.Groups, periods: IntArray | None
-) -> tuple[IntArray, _frame.Frame, IntArray]:
-    """Split groups by period: the code of each row, and the keys and the period of each code.
-
-    Without periods the groups stay, all of period 0.
-    """
-    if periods is None:
-        return groups.codes, groups.keys, np.zeros(groups.size, dtype=np.int64)
-    first = int(periods.min()) if len(periods) else 0
-    span = int(periods.max()) - first + 1 if len(periods) else 1
-    cells = groups.codes * span + (periods - first)
-    codes, present = _codes.renumber(cells, groups.size * span)
-    return codes, _frame.rows(groups.keys, present // span), present % span + first
+    groups = _frame.cells(frame, by)
+    codes, size, span = groups.codes, groups.size, 1
+    if periods is not None:
+        span = periods.span
+        size *= span
+        kind = _codes.narrowest(size + 1)
+        codes = periods.codes if codes is None else _codes.paired(codes, periods.codes, span, kind)
+    present: IntArray | None = None
+    # Rows that stand for no answer make a group too, so with counts= a table cannot tell of it.
+    if codes is not None and (counts is not None or size > _frame.FEW_CELLS):
+        codes, present = _codes.renumber(codes, size)
+        size = len(present)
+    table = _count(frame, score, scale, codes, size, counts, errors)
+    if present is None:
+        present = np.arange(1) if codes is None else np.flatnonzero(table.any(axis=1))
+        table = table if len(present) == size else table[present]
+    keys = groups.keys
+    if periods is not None or len(present) < groups.size:
+        keys = _frame.rows(keys, present // span)
+    starts = None
+    if periods is not None:
+        starts = _calendar.period_starts(present % span + periods.first, freq)
+    return Tally(keys, starts, table[:, : scale.no_answer], table[:, scale.no_answer])
 
 
 def _periods(
-    frame: _frame.Frame, time: str, freq: str, errors: str
-) -> tuple[_frame.Frame, IntArray]:
+    frame: _frame.Frame, needed: list[str], time: str, freq: str, errors: str
+) -> tuple[_frame.Frame, _calendar.Periods]:
     """Return the rows that have a time, and the period of each."""
     times, _, lost = _frame.read_times(frame[time], None, errors)
     if lost is not None:
-        frame, times = _frame.rows(frame, np.flatnonzero(~lost)), times[~lost]
+        rows = np.flatnonzero(~lost)
+        frame, times = _frame.rows(frame.select(needed), rows), times[rows]
         _checks.warn_of_dropped(int(lost.sum()), f"no usable date in {time!r}")
-    return frame, _calendar.period_codes(_calendar.day_numbers(times), freq)
+    return frame, _calendar.periods(times, freq)
 
 
 def _count(
     frame: _frame.Frame,
     score: str,
     scale: Scale,
-    codes: IntArray,
+    codes: Integers | None,
     size: int,
     counts: str | None,
     errors: str,
 ) -> IntArray:
     """Return counts by group and slot, off-scale answers counted as missing or refused."""
     answers = _as_asked(frame[score], scale)
-    values, value_codes = _frame.numbers(answers)
-    value_slots = None if value_codes is None else _slots_of_texts(values, scale)
+    slots_of, wide = _slots_by_run(answers, scale)
     weights = None if counts is None else row_counts(frame[counts])
-    width = scale.off + 1
-    cells = np.zeros(size * width, dtype=np.int64)
-    for rows in _blocks(len(frame), size * width):
-        if value_slots is None or value_codes is None:
-            slot = _slots_of_numbers(values[rows], scale)
-        else:
-            slot = value_slots[value_codes[rows]]
-        cell = codes[rows] * width + slot
-        if weights is None:
-            cells += np.bincount(cell, minlength=size * width)
-        else:
-            # Float sums are exact up to 2**53, and _row_counts has seen to it that they stay there.
-            sums = np.bincount(cell, weights=weights[rows], minlength=size * width)
-            cells += sums.astype(np.int64)
-    table = cells.reshape(size, width)
+    width = wide.off + 1
+    table = _counting.count_cells(codes, size, width, slots_of, len(frame), weights)
+    table = _narrowed(table, wide, scale)
     if table[:, scale.off].any():
         if errors == "raise":
             slots(answers, scale)
@@ -262,10 +254,45 @@ def _count(
     return table
 
 
-def _blocks(length: int, table_size: int) -> Iterator[slice]:
-    # With very many groups the table, not the rows, is what a block costs.
-    step = max(_BLOCK, 4 * table_size)
-    return (slice(start, start + step) for start in range(0, length, step))
+def _slots_by_run(
+    answers: _frame.Series, scale: Scale
+) -> tuple[Callable[[slice], Integers], Scale]:
+    """Return what gives the slots of a run of rows, and the scale that has these slots."""
+    numbers = _frame.number_runs(answers)
+    if numbers is None:
+        values, codes = _frame.numbers(answers)
+        of_value = _slots_of_texts(values, scale)
+        return lambda rows: of_value[None if codes is None else codes[rows]], scale
+    wide = _widened(scale)
+
+    def of_numbers(rows: slice) -> Integers:
+        run = numbers(rows)
+        quick = _counting.slots_of_whole(run, wide.low, wide.high)
+        return _slots_of_numbers(run, wide) if quick is None else quick
+
+    return of_numbers, wide
+
+
+def _widened(scale: Scale) -> Scale:
+    """Return a scale that takes in the blank codes not far from its points, as 11 or 99 are.
+
+    They are counted like answers, so that they need no search in every run of rows.
+    """
+    codes = scale.missing_numbers
+    codes = codes[(codes >= scale.high - _REACH) & (codes <= scale.low + _REACH)]
+    codes = codes[codes == np.floor(codes)]
+    points = [scale.low, scale.high, *map(int, codes)]
+    return scale._replace(low=min(points), high=max(points))
+
+
+def _narrowed(table: IntArray, wide: Scale, scale: Scale) -> IntArray:
+    """Return the counts of the slots of the scale, from those of the wider one."""
+    if not scale.missing_numbers.size:
+        return table
+    slot = _slots_of_numbers(np.arange(wide.low, wide.high + 1), scale)
+    made = np.zeros((scale.off + 1, len(table)), dtype=np.int64)
+    np.add.at(made, np.append(slot, [scale.no_answer, scale.off]), table.T)
+    return made.T
 
 
 def _slots_of_numbers(values: npt.NDArray[Any], scale: Scale) -> IntArray:
