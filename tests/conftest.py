@@ -212,7 +212,7 @@ def _dask() -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=":0",  # any free port: another cluster may run beside
     )
     return Client(cluster)
 
