@@ -428,7 +428,8 @@ def _dictionary(native: Any, ordered: bool) -> tuple[Integers, Any]:
             inside = slice(max(rows.start, start), min(rows.stop, start + len(part)))
             for run in _parallel.blocks(inside):
                 found = part.indices.slice(run.start - start, run.stop - run.start)
-                codes[run] = rank[pc.fill_null(found, -1).to_numpy()]
+                found = pc.fill_null(found, -1) if found.null_count else found
+                codes[run] = rank[found.to_numpy()]
 
     _parallel.in_parts(translated, len(native))
     return codes, values.take(pa.array(order)) if ordered else values
