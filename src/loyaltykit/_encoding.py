@@ -374,9 +374,12 @@ def _polars_codes(codes: Any, levels: Any) -> Compact:
 
 def _polars_physical(series: Any) -> Integers:
     """Return the integers behind a Polars column, -1 for null."""
+    import polars as pl
+
     codes = series.to_physical()
     if codes.null_count():
-        codes = codes.cast(int).fill_null(-1)
+        wider = {pl.UInt8: pl.Int16, pl.UInt16: pl.Int32}.get(codes.dtype.base_type(), pl.Int64)
+        codes = codes.cast(wider).fill_null(-1)
     return np.asarray(codes.to_numpy())
 
 
