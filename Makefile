@@ -6,20 +6,24 @@ WORKERS ?= auto
 DEV := .venv
 DEMO := .venv-demo
 LOWEST := .venv-lowest
+ENGINES := .venv-engines
+PEERS := .venv-peers
 UV := .venv-lock
 
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check test-lowest bench lock clean
+.PHONY: help demo test check test-lowest test-engines bench lock clean
 
 help:
 	@echo "make demo         install the package and run examples/scorecard.py"
 	@echo "make test         all checks, then all tests and doctests"
 	@echo "make check        format, lint, types, layers and docstrings only"
 	@echo "make test-lowest  the tests with the lowest versions supported (Python 3.11)"
-	@echo "make bench        run the benchmarks, best on an idle machine"
+	@echo "make test-engines the tests that need Spark or Dask; finds or installs Java"
+	@echo "make bench        measure speed and memory beside the peers, best on an idle machine;"
+	@echo "                  BENCH_FLAGS=--quick is a trial of a minute, --help lists the rest"
 	@echo "make lock         write requirements/*.lock again after pyproject.toml changed;"
 	@echo "                  with UPGRADE=1 everything moves to its newest version"
 	@echo "make clean        remove environments, caches and build products"
@@ -44,6 +48,20 @@ $(LOWEST)/stamp: pyproject.toml requirements/lowest.lock
 	$(call new_venv,$(LOWEST))
 	@$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/lowest.lock
 	@$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Without compiling ahead: most of Spark's Python is never imported.
+$(ENGINES)/stamp: pyproject.toml requirements/engines.lock
+	$(call new_venv,$(ENGINES))
+	@$(ENGINES)/bin/python -m pip install $(PIP_FLAGS) --no-compile --require-hashes -r requirements/engines.lock
+	@$(ENGINES)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# lifetimes and lifelines, which need an older pandas than the rest.
+$(PEERS)/stamp: pyproject.toml requirements/peers.lock
+	$(call new_venv,$(PEERS))
+	@$(PEERS)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/peers.lock
+	@$(PEERS)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Nothing is compiled ahead here: the demo imports only part of it, and is up twice as fast.
@@ -73,21 +91,28 @@ check: $(DEV)/stamp
 test-lowest: $(LOWEST)/stamp
 	$(LOWEST)/bin/python -m pytest -n $(WORKERS)
 
-bench: $(DEV)/stamp
-	@for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
-		echo "== $$script"; $(DEV)/bin/python $$script || exit 1; \
-	done
+# In one process: every worker of pytest-xdist would start a Spark and a Dask of its own.
+test-engines: $(ENGINES)/stamp
+	java_home=$$(.ci/java) && JAVA_HOME=$$java_home LOYALTYKIT_ENGINES=required \
+		$(ENGINES)/bin/python -m pytest -n 0 -m engines tests
+
+bench: $(DEV)/stamp $(PEERS)/stamp
+	$(DEV)/bin/python benchmarks/bench.py --peers-python $(PEERS)/bin/python $(BENCH_FLAGS)
 
 # The locks hold for Python 3.11 and newer on every platform, and name no package index.
 COMPILE = $(UV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	--extra polars --extra pyarrow --group test
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+TESTS = --extra duckdb --extra polars --extra pyarrow --group test
 
 lock: $(UV)/stamp
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group check --group bench \
+	@$(COMPILE) $(TESTS) $(if $(UPGRADE),--upgrade) --group check --group bench \
 		--output-file requirements/dev.lock pyproject.toml
+	@$(COMPILE) $(TESTS) $(if $(UPGRADE),--upgrade) --extra dask --extra spark --group engines \
+		--constraint requirements/dev.lock --output-file requirements/engines.lock pyproject.toml
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group peers \
+		--output-file requirements/peers.lock pyproject.toml
 	@# --upgrade: or a pin of before would stay above a bound that was lowered.
-	@$(COMPILE) --upgrade --group lowest --resolution lowest-direct \
+	@$(COMPILE) $(TESTS) --upgrade --group lowest --resolution lowest-direct \
 		--output-file requirements/lowest.lock pyproject.toml
 
 clean:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import importlib.util
+import itertools
 import math
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -18,6 +24,8 @@ from hypothesis import settings
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 Rows: TypeAlias = list[dict[str, Any]]
+# Where the parts of a frame end; None leaves the cuts to the constructor.
+Ends: TypeAlias = Sequence[int] | None
 
 # pandas 2 parses texts and objects in nanoseconds, which begin in 1678 and end in 2262.
 PANDAS_2 = int(pd.__version__.partition(".")[0]) < 3
@@ -57,6 +65,66 @@ def pyarrow_frame(columns: Columns) -> pa.Table:
     return pa.table(dict(columns))
 
 
+def duckdb_relation(table: pa.Table, ends: Ends = None) -> duckdb.DuckDBPyRelation:
+    """Return a relation over an Arrow table; what is a dictionary there is an ENUM here."""
+    relation = _duckdb().from_arrow(table)
+    for field in table.schema:
+        if pa.types.is_dictionary(field.type):
+            levels = table[field.name].combine_chunks().dictionary.to_pylist()
+            enum = ", ".join(f"'{level}'" for level in levels)
+            column = f'"{field.name}"'
+            relation = relation.project(f"* replace ({column}::enum({enum}) as {column})")
+    return relation
+
+
+def spark_frame(table: pa.Table, ends: Ends = None) -> Any:
+    """Return a Spark DataFrame of an Arrow table's rows, and of Spark's nearest types.
+
+    Naive times become TimestampNTZ and aware ones Timestamp, both in microseconds. Unsigned
+    integers are widened, as Spark's own readers do; categories become what they stand for.
+    """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    for i, field in enumerate(table.schema):
+        if (known := _spark_type(field.type)) != field.type:
+            table = table.set_column(i, field.name, table[field.name].cast(known))
+    schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
+    starts = [0, *(ends or [])]
+    parts = [table.slice(start, end - start) for start, end in itertools.pairwise(starts)]
+    made = [_spark().createDataFrame(part, schema=schema) for part in parts or [table]]
+    return functools.reduce(lambda first, second: first.union(second), made)
+
+
+def _spark_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _spark_type(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    unsigned = {"uint8": pa.int16(), "uint16": pa.int32(), "uint32": pa.int64()}
+    return {**unsigned, "uint64": pa.decimal128(20)}.get(str(kind), kind)
+
+
+def dask_frame(frame: pd.DataFrame, ends: Ends = None) -> Any:
+    """Return a Dask frame on the cluster, in several partitions, one of them without a row.
+
+    It is persisted: what a function does to a partition would show in the next result. Its
+    partitions are pandas' own: Dask would make text of every column of objects.
+    """
+    import dask
+    import dask.dataframe as dd
+
+    _dask()
+    half = len(frame) // 2
+    starts = [0, *([half, half, len(frame)] if ends is None else ends)]
+    parts = [frame.iloc[start:end] for start, end in itertools.pairwise(starts)]
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(_same, parts, meta=frame.iloc[:0]).persist()
+
+
+def _same(part: pd.DataFrame) -> pd.DataFrame:
+    return part
+
+
 CONSTRUCTORS: dict[str, Callable[[Columns], Any]] = {
     "pandas": pandas_frame,
     "pandas-nullable": pandas_nullable_frame,
@@ -65,12 +133,120 @@ CONSTRUCTORS: dict[str, Callable[[Columns], Any]] = {
     "pyarrow": pyarrow_frame,
 }
 
+_FROM_ARROW: dict[str, Callable[[pa.Table], Any]] = {
+    "pandas": pa.Table.to_pandas,
+    "pandas-nullable": lambda table: table.to_pandas().convert_dtypes(),
+    "pandas-arrow": lambda table: table.to_pandas(types_mapper=pd.ArrowDtype),
+    "polars": pl.from_arrow,
+    "pyarrow": lambda table: table,
+}
+
+# Lazy and distributed kinds: the eager kind that they are made from, and how.
+WRAPPED: dict[str, tuple[str, Callable[[Any, Ends], Any]]] = {
+    "polars-lazy": ("polars", lambda frame, _: frame.lazy()),
+    "duckdb": ("pyarrow", duckdb_relation),
+    "spark": ("pyarrow", spark_frame),
+    "dask": ("pandas", dask_frame),
+}
+
+
+# ---- the engines that run beside the tests: each started once, when first asked for --------------
+
+# Set by `make test-engines`: an engine that is not there fails its tests then.
+REQUIRED = os.environ.get("LOYALTYKIT_ENGINES") == "required"
+
+
+# Those that are processes of their own, by the package that starts them.
+BESIDE = {"spark": "pyspark", "dask": "distributed"}
+
+
+def missing_engine(name: str) -> str | None:
+    """Return why an engine cannot be tested here, or None when it can."""
+    package = BESIDE.get(name)
+    if package is None:
+        return None
+    if importlib.util.find_spec(package) is None:
+        return f"{package} is not installed here: make test-engines tests {name}"
+    if name == "spark" and not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        return "Spark needs a Java runtime: make test-engines finds or installs one"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return f"{name} is started once, not by every worker: make test-engines tests it"
+    return None
+
+
+@functools.cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+@functools.cache
+def _spark() -> Any:
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.log.level": "ERROR",
+        "spark.pyspark.python": sys.executable,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    builder = SparkSession.builder.master("local[2]").appName("loyaltykit")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+@functools.cache
+def _dask() -> Any:
+    """Return the client of a cluster of two processes; frames find it by themselves."""
+    from distributed import Client, LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+    )
+    return Client(cluster)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("any_engine") in BESIDE:
+            item.add_marker("engines")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop what was started; where every engine is required, a test left out is a failure."""
+    if _spark.cache_info().currsize:
+        _spark().stop()
+    if _dask.cache_info().currsize:
+        client, cluster = _dask(), _dask().cluster
+        client.close()  # first, or the cluster would mourn what the client still holds
+        cluster.close()
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRED and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("\nLOYALTYKIT_ENGINES=required, and tests were skipped.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 class Engine:
     """Makes frames of one engine, and remembers them: no test may leave one changed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, categories: bool = True) -> None:
         self.name = name
+        self._base = WRAPPED[name][0] if name in WRAPPED else name
+        self._wrap = WRAPPED[name][1] if name in WRAPPED else None
+        # Spark has none: there, and in what it is compared with, they are plain values.
+        self.has_categories = categories and name != "spark"
         self._made: list[tuple[Any, object]] = []
 
     def __repr__(self) -> str:
@@ -80,22 +256,40 @@ class Engine:
     def is_pandas(self) -> bool:
         return self.name.startswith("pandas")
 
-    def frame(self, columns: Columns, categories: Mapping[str, Sequence[Any]] | None = None) -> Any:
-        """Return a frame; the columns named in categories become ordered categories."""
-        frame = CONSTRUCTORS[self.name](columns)
-        for name, levels in (categories or {}).items():
-            frame = _with_column(frame, name, _category(self.name, columns[name], levels))
-        return self.keep(frame)
+    @property
+    def is_eager(self) -> bool:
+        return self._wrap is None
+
+    def frame(
+        self,
+        columns: Columns,
+        categories: Mapping[str, Sequence[Any]] | None = None,
+        ends: Ends = None,
+    ) -> Any:
+        """Return a frame; the columns named in categories become ordered categories.
+
+        The ends cut the rows into parts, where an engine has them; two that are equal leave a part
+        without a row.
+        """
+        frame = CONSTRUCTORS[self._base](columns)
+        for name, levels in (categories or {}).items() if self.has_categories else ():
+            frame = _with_column(frame, name, _category(frame, columns[name], levels))
+        return self._finished(frame, ends)
+
+    def with_types(self, columns: Columns, types: Mapping[str, Any], ends: Ends = None) -> Any:
+        """Return a frame with columns of Arrow types, as in {"nps": "uint8"}."""
+        arrays = {name: pa.array(values, type=types.get(name)) for name, values in columns.items()}
+        return self._finished(_FROM_ARROW[self._base](pa.table(arrays)), ends)
 
     def typed(self, columns: Columns, name: str, dtype: Any) -> Any:
         """Return a frame whose named column is of an Arrow type such as "uint8"."""
-        arrays = {key: pa.array(values) for key, values in columns.items() if key != name}
-        arrays[name] = pa.array(columns[name], type=dtype)
-        table = pa.table({key: arrays[key] for key in columns})
-        return self.keep(_FROM_ARROW[self.name](table))
+        return self.with_types(columns, {name: dtype})
 
     def series(self, values: Sequence[Any]) -> Any:
         return self.frame({"values": values})["values"]
+
+    def _finished(self, frame: Any, ends: Ends) -> Any:
+        return self.keep(frame if self._wrap is None else self._wrap(frame, ends))
 
     def keep(self, frame: Any) -> Any:
         """Remember a frame as it is now."""
@@ -110,7 +304,18 @@ class Engine:
 
 @pytest.fixture(scope="session", params=CONSTRUCTORS)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """One engine after the other. It holds no data, so that hypothesis may use it as well."""
+    """One eager engine after the other. It holds no data, so that hypothesis may use it as well."""
+    return Engine(request.param)
+
+
+@pytest.fixture(scope="session", params=[*CONSTRUCTORS, *WRAPPED])
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    """One engine after the other, lazy and distributed ones too; for the contract suite."""
+    reason = missing_engine(request.param)
+    if reason is not None and REQUIRED:
+        pytest.fail(reason)
+    if reason is not None:
+        pytest.skip(reason)
     return Engine(request.param)
 
 
@@ -118,8 +323,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def _inputs_stay_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
     """After every test, each frame that an engine made must still be as it was made."""
     yield
-    if "engine" in request.fixturenames:
-        request.getfixturevalue("engine").check_inputs_unchanged()
+    for name in {"engine", "any_engine"} & set(request.fixturenames):
+        request.getfixturevalue(name).check_inputs_unchanged()
 
 
 def _with_column(frame: Any, name: str, values: Any) -> Any:
@@ -130,23 +335,14 @@ def _with_column(frame: Any, name: str, values: Any) -> Any:
     return frame.set_column(frame.column_names.index(name), name, values)
 
 
-def _category(engine: str, values: Sequence[Any], levels: Sequence[Any]) -> Any:
-    if engine == "polars":
+def _category(frame: Any, values: Sequence[Any], levels: Sequence[Any]) -> Any:
+    if isinstance(frame, pl.DataFrame):
         return pl.Series(values, dtype=pl.Enum(list(levels)))
-    if engine == "pyarrow":
+    if isinstance(frame, pa.Table):
         codes = [None if value is None else list(levels).index(value) for value in values]
         index = pa.array(codes, type=pa.int8() if len(levels) < 128 else pa.int16())
         return pa.DictionaryArray.from_arrays(index, pa.array(levels), ordered=True)
     return pd.Categorical(values, categories=list(levels), ordered=True)
-
-
-_FROM_ARROW: dict[str, Callable[[pa.Table], Any]] = {
-    "pandas": pa.Table.to_pandas,
-    "pandas-nullable": lambda table: table.to_pandas().convert_dtypes(),
-    "pandas-arrow": lambda table: table.to_pandas(types_mapper=pd.ArrowDtype),
-    "polars": pl.from_arrow,
-    "pyarrow": lambda table: table,
-}
 
 
 def stacked(frames: Sequence[Any]) -> Any:
@@ -161,12 +357,24 @@ def stacked(frames: Sequence[Any]) -> Any:
 # ---- reading frames -----------------------------------------------------------------------------
 
 
+def collected(table: Any) -> Any:
+    """Return a lazy or distributed table as an eager one; an eager one as it is."""
+    if isinstance(table, pl.LazyFrame):
+        return table.collect()
+    if isinstance(table, duckdb.DuckDBPyRelation):
+        return table.to_arrow_table()
+    if hasattr(table, "toArrow"):
+        return table.toArrow()
+    return table.compute() if hasattr(table, "compute") else table
+
+
 def frame_rows(table: Any) -> Rows:
     """Return a table of any engine as a list of rows of plain Python values.
 
     Null and NaN are None. A datetime at midnight without a zone is a date, because periods are
     datetimes in pandas and dates elsewhere.
     """
+    table = collected(table)
     columns = {name: values_of(table[name]) for name in column_names(table)}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -177,6 +385,8 @@ def values_of(series: Any) -> list[Any]:
 
 
 def column_names(table: Any) -> list[str]:
+    if isinstance(table, pl.LazyFrame):
+        return table.collect_schema().names()
     return list(table.column_names if isinstance(table, pa.Table) else table.columns)
 
 
@@ -194,6 +404,12 @@ def dtype_names(table: Any) -> dict[str, str]:
     """Return every column's dtype in the engine's own words."""
     if isinstance(table, pa.Table):
         return {field.name: str(field.type) for field in table.schema}
+    if isinstance(table, pl.LazyFrame):
+        return {name: str(dtype) for name, dtype in table.collect_schema().items()}
+    if isinstance(table, duckdb.DuckDBPyRelation):
+        return {name: str(dtype) for name, dtype in zip(table.columns, table.types, strict=True)}
+    if hasattr(table, "toArrow"):
+        return dict(table.dtypes)
     return {name: str(table[name].dtype) for name in table.columns}
 
 
@@ -227,7 +443,9 @@ def _plain(value: Any) -> Any:
 
 def snapshot(frame: Any) -> object:
     """Return all that a caller could see of a frame, for a comparison later."""
-    if isinstance(frame, pa.Table):  # its values cannot be changed
+    if hasattr(frame, "npartitions"):
+        return snapshot(frame.compute())
+    if not isinstance(frame, (pd.DataFrame, pl.DataFrame)):  # its values cannot be changed
         return dtype_names(frame)
     values = {name: [repr(value) for value in frame[name]] for name in column_names(frame)}
     if isinstance(frame, pd.DataFrame):

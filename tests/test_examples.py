@@ -99,3 +99,34 @@ def test_scorecard_names_a_file_that_is_not_there(tmp_path: Path, own_files: lis
     done = run(tmp_path, "scorecard.py", *own_files)
     assert done.returncode == 2
     assert "customers.csv" in done.stderr
+
+
+# The example with DuckDB taken for not installed.
+WITHOUT_DUCKDB = """
+import importlib.util, runpy, sys
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "duckdb" else find_spec(name, *rest)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_daily_tallies(tmp_path: Path) -> None:
+    done = run(tmp_path, "daily_tallies.py")
+    assert done.stderr == ""
+    assert done.returncode == 0
+    sqlite, in_duckdb, *lines = done.stdout.splitlines()
+    assert sqlite == "SQLite: 8,322 stored rows give what 20,000 answers give"
+    assert in_duckdb == "DuckDB: 8,322 stored rows give what 20,000 answers give"
+    rows = [line.split() for line in lines]
+    assert sum(row[:1] in (["B2B"], ["B2C"], ["B2G"], ["NPO"]) for row in rows) == 4 * 4 + 4
+    # 100 * (9062 - 3957) / 19171 = 26.6, and 19171 + 829 are all that answered or did not.
+    assert rows[-1] == ["19171", "829", "9062", "6152", "3957", "26.6", "25.5", "27.7"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_daily_tallies_without_duckdb(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_DUCKDB, str(EXAMPLES / "daily_tallies.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("SQLite: 8,322 stored rows give what 20,000 answers give\n\n")
+    assert "DuckDB" not in done.stdout

@@ -36,11 +36,11 @@ def test_open_frame(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"a": [1]}, "segments must be a DataFrame of pandas, Polars .* or PyArrow, not dict"),
+        ({"a": [1]}, "segments must be a DataFrame of pandas, Polars or PyArrow, not dict"),
         (None, "not NoneType"),
         ([1, 2], "not list"),
         (pd.Series([1]), "not Series"),
-        (pl.LazyFrame({"a": [1]}), r"not LazyFrame\. Collect a lazy frame first"),
+        (pl.LazyFrame({"a": [1]}), r"not LazyFrame of polars\. Collect it first"),
     ],
 )
 def test_open_frame_refuses_the_rest(data: object, message: str) -> None:
@@ -89,17 +89,21 @@ def test_open_values_refuses_the_rest(values: object) -> None:
         _frame.open_values(values, "scores")
 
 
-def test_open_data(engine: Engine) -> None:
-    frame, name = _frame.open_data(engine.frame({"nps": [10]}), "nps", "score")
-    assert (frame.columns, name) == (["nps"], "nps")
-    frame, name = _frame.open_data(engine.series([10, 9]), None, "score")
+def test_open_answers(engine: Engine) -> None:
+    frame, name = _frame.open_answers(engine.series([10, 9]))
     assert (frame.columns, name, len(frame)) == (["score"], "score", 2)
     with pytest.raises(ParameterError, match="score is left out, but data is a DataFrame"):
-        _frame.open_data(engine.frame({"nps": [10]}), None, "score")
-    with pytest.raises(TypeError, match="score must be a column name"):
-        _frame.open_data(engine.frame({"nps": [10]}), 0, "score")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="data must be a DataFrame of"):
-        _frame.open_data([10, 9], "nps", "score")
+        _frame.open_answers(engine.frame({"nps": [10]}))
+
+
+def test_open_query() -> None:
+    query = _frame.open_query(pl.LazyFrame({"nps": [10]}))
+    assert query is not None
+    assert query.collect_schema().names() == ["nps"]
+    assert _frame.open_query(pl.DataFrame({"nps": [10]})) is None
+    assert _frame.open_query([10]) is None
+    with pytest.raises(ParameterError, match="score is left out, but data is a DataFrame"):
+        _frame.open_answers(pl.LazyFrame({"nps": [10]}))
 
 
 # ---- groups -------------------------------------------------------------------------------------

@@ -13,18 +13,29 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "loyaltykit"
 
 # Tests of more than one module, which have no module of their name.
-CROSS_CUTTING = {"package", "contract", "real_data", "notebooks", "examples"}
+CROSS_CUTTING = {"package", "contract", "every_engine", "real_data", "notebooks", "examples"}
 
-# Slow to import, or an engine that the caller may not use.
-NOT_AT_IMPORT = [
-    "duckdb",
-    "matplotlib",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "scipy.optimize",
-    "scipy.stats",
-]
+# Engines that the caller may not use, and what is slow to import.
+ENGINES = ["dask", "distributed", "duckdb", "pandas", "polars", "pyarrow", "pyspark"]
+NOT_AT_IMPORT = [*ENGINES, "matplotlib", "scipy.optimize", "scipy.stats"]
+
+# Every function that takes a frame or a log, on the smallest frames there are.
+CALLS_ON_PANDAS = """
+import sys
+import pandas as pd
+answers = pd.DataFrame({"nps": [10, 3, None], "key": ["a", None, "a"], "day": ["2026-01-05"] * 3})
+log = pd.DataFrame({"id": [1, 1, 2], "day": pd.to_datetime(["2026-01-05"] * 3)})
+repr(answers), repr(log), answers.groupby("key").sum()
+before = set(sys.modules)
+import loyaltykit as lk
+lk.nps(answers, "nps", by="key", time="day")
+lk.tally(answers, "nps", scale=(0, 10))
+lk.retention_rate(log, "id", "day")
+lk.cohort_retention(log, "id", "day")
+lk.attach_segments(log, lk.loyalty_tier(log, "id", "day"), on="id")
+lk.pool(lk.nps(answers, "nps", by="key"), over="key")
+print(*set(sys.modules) - before)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,18 +72,31 @@ def test_each_module_has_its_test() -> None:
     assert tests - modules - CROSS_CUTTING == set(), "tests without a module"
 
 
+def modules_loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh process prints."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "loyaltykit" in loaded
+    return loaded
+
+
 def test_import_is_light() -> None:
     """Engines, drawing and the slow parts of SciPy wait until a call needs them."""
-    code = "import sys, loyaltykit; print(*sys.modules)"
-    command = [sys.executable, "-c", code]
-    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert "loyaltykit" in loaded
-    assert [name for name in NOT_AT_IMPORT if name in loaded] == []
+    loaded = modules_loaded_by("import sys, loyaltykit; print(*sys.modules)")
+    assert loaded & set(NOT_AT_IMPORT) == set()
+
+
+def test_calls_load_no_engine_but_the_callers() -> None:
+    loaded = modules_loaded_by(CALLS_ON_PANDAS)
+    assert loaded & (set(ENGINES) - {"pandas"}) == set()
+    assert loaded & {"matplotlib", "scipy.optimize", "scipy.stats"} == set()
 
 
 def test_contributing_has_a_line_on_every_file() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     folders = ("src/loyaltykit", "examples", "notebooks", "benchmarks", "docs", "requirements")
     names = {path.name for folder in folders for path in (ROOT / folder).glob("*.*")}
-    names |= {f"test_{name}.py" for name in CROSS_CUTTING} | {"conftest.py", "oracles.py"}
+    names |= {f"test_{name}.py" for name in CROSS_CUTTING}
+    names |= {path.name for path in (ROOT / "tests").glob("*.py") if "test_" not in path.name}
     assert sorted(name for name in names if f"{name}`" not in text) == []

@@ -420,5 +420,5 @@ def test_values_are_a_column(engine: Engine) -> None:
 def test_a_card_is_a_frame() -> None:
     with pytest.raises(TypeError, match="card must be a DataFrame"):
         lk.scorecard_matrix([1])
-    with pytest.raises(TypeError, match="Collect a lazy frame first"):
+    with pytest.raises(TypeError, match="Collect it first"):
         lk.scorecard_matrix(pl.LazyFrame({"name": ["nps"]}))

@@ -659,7 +659,7 @@ def test_quick_look_for_every_metric(engine: Engine) -> None:
         (lambda: lk.nps(None), TypeError, "not NoneType"),
         (lambda: lk.nps({"s": [10]}, "s"), TypeError, "not dict"),
         (lambda: lk.nps(np.zeros((2, 2))), DataError, "data must have one dimension"),
-        (lambda: lk.nps(pl.LazyFrame({"s": [10]}), "s"), TypeError, "Collect a lazy frame first"),
+        (lambda: lk.nps(pl.LazyFrame({"s": [10]})), ParameterError, "score is left out"),
         (lambda: lk.nps([True, False]), DataError, "Boolean, not numbers"),
     ],
 )

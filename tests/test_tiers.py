@@ -672,8 +672,6 @@ def test_parameters_of_a_wrong_type(keywords: dict[str, Any]) -> None:
 def test_the_log_is_a_frame() -> None:
     with pytest.raises(TypeError, match="data must be a DataFrame"):
         lk.loyalty_tier(LOG, "id", "day")
-    with pytest.raises(TypeError, match="Collect a lazy frame first"):
-        lk.loyalty_tier(pl.LazyFrame(LOG), "id", "day")
 
 
 def test_numbers_are_no_dates(engine: Engine) -> None:

@@ -7,20 +7,23 @@ follows from each pair and the one before it. The counts of shards split by cust
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _calendar, _checks, _codes, _frame, _parallel
-from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError
+from loyaltykit.errors import DataError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 VALID_FROM = "valid_from"
+KIND = "lk kind"
+_CELL = (_frame.PERIOD, KIND, _frame.N)
+NO_CUSTOMER_OR_DATE = "no customer or no usable date"
 _MOST_ROWS = 5_000_000
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -110,34 +113,68 @@ class Split(NamedTuple):
     moment: IntArray | None
 
 
+class Counts(NamedTuple):
+    """What a log was counted to: groups down, periods across, then kinds of flow or ages.
+
+    Only groups that are present have a row. Counts of shards that are split by customer add up.
+    """
+
+    keys: _frame.Frame
+    table: IntArray
+    starts: npt.NDArray[np.datetime64]
+    complete: bool
+    as_of: np.datetime64
+
+
 # ---- reading a log ------------------------------------------------------------------------------
 
 
-def open_log(
-    data: Any,
+def counted(
+    frame: _frame.Frame,
     customer: str,
     time: str,
+    count: Callable[[Activity, Split], IntArray],
     *,
-    by: str | Sequence[str] | None,
-    segments: Any,
+    by: Sequence[str],
+    lookup: _frame.Frame | None,
     freq: str,
     as_of: Any,
     tz: str | None,
     errors: str,
-    reserved: frozenset[str],
-) -> tuple[Log, Activity, Split]:
-    """Check what every log function takes, and reduce the log to its activity and its split."""
-    frame = _frame.open_frame(data)
-    names = {"customer": customer, "time": time}
-    for role, name in names.items():
-        _checks.check_name(role, name)
-    _checks.check_freq(freq)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
-    keys = _checks.check_names("by", by)
-    _checks.check_columns(names, frame.columns)
-    _checks.check_reserved(keys, reserved)
+) -> Counts:
+    """Reduce a log to its activity and its split, and count them as `flows` or `cohorts` do."""
     log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors, ordered=False)
-    return log, activity(log, freq), read_split(frame, log, customer, keys, segments)
+    active = activity(log, freq)
+    split = read_split(frame, log, customer, by, lookup)
+    table = count(active, split)
+    groups = np.flatnonzero(table.any(axis=(1, 2)))
+    return _counts(keys_of(split, groups), table[groups], active, log.end)
+
+
+def from_cells(
+    cells: _frame.Frame,
+    by: Sequence[str],
+    width: int,
+    active: Activity,
+    end: np.datetime64 | None,
+) -> Counts:
+    """Put together what was counted elsewhere: rows of keys, PERIOD, KIND (or age) and N.
+
+    Of ``active`` only the periods matter, not the customers.
+    """
+    groups = _frame.group(cells, by)
+    period, kind, n = (cells[name].to_numpy().astype(np.int64) for name in _CELL)
+    rows = active.span if width == KINDS else active.span * width
+    refuse_blow_up(groups.size * rows, active, _MOST_ROWS)
+    table = np.zeros((groups.size, active.span, width), dtype=np.int64)
+    np.add.at(table, (groups.codes, period - active.first, kind), n)
+    return _counts(groups.keys, table, active, end)
+
+
+def _counts(
+    keys: _frame.Frame, table: IntArray, active: Activity, end: np.datetime64 | None
+) -> Counts:
+    return Counts(keys, table, starts(active), last_is_complete(end, active), as_of_day(end))
 
 
 def read_log(
@@ -167,14 +204,12 @@ def read_log(
     end = None if as_of is None else _calendar.observation_end(as_of, zone)
     kept = None if lost is None else ~lost
     if lost is not None:
-        _checks.warn(
-            f"{_checks.rows(int(lost.sum()))} left out: no customer or no usable date.",
-            DroppedRowsWarning,
-        )
+        _checks.warn_of_dropped(int(lost.sum()), NO_CUSTOMER_OR_DATE)
     if end is not None:
         # Nanoseconds end in 2262, and would wrap around at an end beyond it.
         times = times.astype("datetime64[us]", copy=False)
-        _refuse_early_end(as_of, end, times if kept is None else times[kept])
+        usable = times if kept is None else times[kept]
+        refuse_early_end(as_of, end, usable.min() if len(usable) else None)
         seen = times < end
         kept = seen if kept is None else kept & seen
     if kept is not None and not kept.all():
@@ -197,10 +232,10 @@ def _without_id(
     return missing if lost is None else lost | missing
 
 
-def _refuse_early_end(as_of: object, end: np.datetime64, times: npt.NDArray[Any]) -> None:
-    if len(times) and end <= times.min():
-        first = str(times.min())[:10]
-        msg = f"as_of={as_of!s} lies before the first row of the log, {first}."
+def refuse_early_end(as_of: object, end: np.datetime64, first: np.datetime64 | None) -> None:
+    """Refuse an end of observation before everything that was observed."""
+    if first is not None and end <= first:
+        msg = f"as_of={as_of!s} lies before the first row of the log, {str(first)[:10]}."
         raise ParameterError(msg)
 
 
@@ -215,17 +250,37 @@ def activity(log: Log, freq: str) -> Activity:
     return Activity(customer, period, first, span, freq)
 
 
+def observed(
+    first: int | None, last: int | None, freq: str, as_of: object, zone: str | None
+) -> tuple[Activity, np.datetime64 | None]:
+    """Return the periods of a log from its first and last moment, and the end of observation.
+
+    Moments are microseconds. The customers of the activity are left out.
+    """
+    nothing = np.zeros(0, dtype=np.int64)
+    end = None if as_of is None else _calendar.observation_end(as_of, zone)
+    if first is None or last is None:
+        return Activity(nothing, nothing, 0, 0, freq), end
+    moments = np.array([first, last], dtype="datetime64[us]")
+    days = _calendar.day_numbers(moments)
+    if end is None:
+        end = np.datetime64(int(days[1]) + 1, "D")
+    refuse_early_end(as_of, end, moments[0])
+    start = int(_calendar.period_codes(days, freq)[0])
+    return Activity(nothing, nothing, start, last_period(end, freq) - start + 1, freq), end
+
+
 def last_period(end: np.datetime64, freq: str) -> int:
     """Return the period of the last moment observed."""
     last_day = (end - np.timedelta64(1, "us")).astype("datetime64[D]").astype(np.int64)
     return int(_calendar.period_codes(np.array([last_day]), freq)[0])
 
 
-def as_of_day(log: Log) -> np.datetime64:
+def as_of_day(end: np.datetime64 | None) -> np.datetime64:
     """Return the last day observed; NaT for an empty log."""
-    if log.end is None:
+    if end is None:
         return np.datetime64("NaT", "D")
-    day: np.datetime64 = (log.end - np.timedelta64(1, "us")).astype("datetime64[D]")
+    day: np.datetime64 = (end - np.timedelta64(1, "us")).astype("datetime64[D]")
     return day
 
 
@@ -235,15 +290,39 @@ def starts(active: Activity) -> npt.NDArray[np.datetime64]:
     return _calendar.period_starts(codes, active.freq)
 
 
-def last_is_complete(log: Log, active: Activity) -> bool:
+def last_is_complete(end: np.datetime64 | None, active: Activity) -> bool:
     """Return whether the last period had ended when observation did."""
-    if log.end is None:
+    if end is None:
         return False
     after = _calendar.start_day(active.first + active.span, active.freq)
-    return bool(np.datetime64(after, "D") <= log.end)
+    return bool(np.datetime64(after, "D") <= end)
 
 
 # ---- splits -------------------------------------------------------------------------------------
+
+
+def keys_in_segments(
+    columns: Sequence[str], lookup: Sequence[str] | None, customer: str, by: Sequence[str]
+) -> bool:
+    """Return whether the keys are columns of ``segments``, else of the data; refuse a mixture."""
+    if lookup is None:
+        _checks.check_columns(_checks.by_roles(by), columns)
+        return False
+    if not by:
+        msg = "segments= is given without by=: name the columns of it to split by."
+        raise ParameterError(msg)
+    _checks.check_columns({"customer": customer}, lookup, "segments")
+    missing = [name for name in by if name not in lookup]
+    if missing and len(missing) < len(by):
+        msg = (
+            f"by={_checks.listed(missing)} is not in segments while other keys are: put all keys "
+            "in one frame with attach_segments."
+        )
+        raise ParameterError(msg)
+    if missing:
+        both = [*lookup, *columns]
+        _checks.check_columns(_checks.by_roles(by), both, "segments and data")
+    return not missing
 
 
 def read_split(
@@ -251,32 +330,14 @@ def read_split(
     log: Log,
     customer: str,
     by: Sequence[str],
-    segments: Any,
+    lookup: _frame.Frame | None,
 ) -> Split:
-    """Return the split of customers by the key columns, from ``segments`` or from the log."""
-    if segments is None and not by:
-        return Split(frame.select([]), 1, np.zeros(len(log.ids), dtype=np.int64), None, None)
-    if segments is None:
-        _checks.check_columns(_checks.by_roles(by), frame.columns)
-        return _split_of_rows(frame, log, by)
+    """Return the split of customers by the key columns, from segments or from the log."""
     if not by:
-        msg = "segments= is given without by=: name the columns of it to split by."
-        raise ParameterError(msg)
-    lookup = _frame.open_frame(segments, "segments")
-    _frame.same_engine(frame, lookup)
-    _checks.check_columns({"customer": customer}, lookup.columns, "segments")
-    missing = [name for name in by if name not in lookup.columns]
-    if missing and any(name in lookup.columns for name in by):
-        msg = (
-            f"by={_checks.listed(missing)} is not in segments while other keys are: put all keys "
-            "in one frame with attach_segments."
-        )
-        raise ParameterError(msg)
-    if missing:
-        columns = [*lookup.columns, *frame.columns]
-        _checks.check_columns(_checks.by_roles(by), columns, "segments and data")
-        return _split_of_rows(frame, log, by)
-    return _split_of_segments(lookup, log, customer, by)
+        return Split(frame.select([]), 1, np.zeros(len(log.ids), dtype=np.int64), None, None)
+    if lookup is not None:
+        return _split_of_segments(lookup, log, customer, by)
+    return _split_of_rows(frame, log, by)
 
 
 def _split_of_rows(frame: _frame.Frame, log: Log, by: Sequence[str]) -> Split:
@@ -323,11 +384,7 @@ def valid_moments(series: _frame.Series, zone: str | None) -> IntArray:
     if since.zone in (None, zone):
         return microseconds(since.values)
     if zone is None:
-        msg = (
-            f"{series.name!r} in segments has the time zone {since.zone}, and the times in data "
-            "have none: they cannot be compared. Give both a zone, or neither."
-        )
-        raise DataError(msg)
+        _checks.zone_on_one_side(series.name, str(since.zone))
     return microseconds(_frame.read_times(series, zone, None).values)
 
 

@@ -82,6 +82,13 @@ def periods(times: TimeArray, freq: str) -> Periods:
     return Periods(codes, first, span)
 
 
+def narrowed(codes: Integers) -> Periods:
+    """Return periods counted elsewhere in narrow codes."""
+    first = int(codes.min()) if len(codes) else 0
+    span = int(codes.max()) - first + 1 if len(codes) else 1
+    return Periods((codes - first).astype(_codes.narrowest(span)), first, span)
+
+
 def period_starts(codes: IntArray, freq: str) -> TimeArray:
     """Return the first day of each period."""
     if freq == "day":

@@ -10,7 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import NoReturn
 
-from loyaltykit.errors import ColumnNotFoundError, DataError, ParameterError
+from loyaltykit.errors import (
+    ColumnNotFoundError,
+    DataError,
+    DroppedRowsWarning,
+    ParameterError,
+)
 
 FREQUENCIES = ("day", "week", "month", "quarter", "year")
 _FREQUENCY_SPELLINGS = {
@@ -322,6 +327,36 @@ def bad_times(column: str, count: int, values: Iterable[object], *, coercible: b
     raise DataError(msg)
 
 
+def bad_counts(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for counts that are missing, negative or fractional."""
+    msg = (
+        f"counts={column!r}: {rows(count)} without a whole number of answers, "
+        f"0 or more: {listed(values, 6)}."
+    )
+    raise DataError(msg)
+
+
+def counts_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of counts that holds no numbers."""
+    msg = f"counts={column!r} must be a column of whole numbers, not {dtype}."
+    raise DataError(msg)
+
+
+def not_dates(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of a type that tells no date."""
+    msg = (
+        f"{column!r} holds {dtype}, not dates. Convert it first: a number alone does not "
+        "say its unit or its epoch."
+    )
+    raise DataError(msg)
+
+
+def not_flags(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for a column that should hold true and false."""
+    msg = f"{column!r}: {rows(count)} neither true nor false: {listed(values)}."
+    raise DataError(msg)
+
+
 def null_values(column: str, count: int, what: str, *, coercible: bool = True) -> NoReturn:
     """Raise for rows without an id or a time."""
     way_out = ', or pass errors="coerce" to leave them out with a warning' if coercible else ""
@@ -369,6 +404,20 @@ def naive_times(tz: str, column: str) -> NoReturn:
     """Raise for a zone where the times have none to convert from."""
     msg = f"tz={tz!r}: {column!r} has no time zone to convert from. Leave tz out, or localize it."
     raise ParameterError(msg)
+
+
+def zone_on_one_side(column: str, zone: str) -> NoReturn:
+    """Raise for moments of segments that cannot be placed among naive times."""
+    msg = (
+        f"{column!r} in segments has the time zone {zone}, and the times in data "
+        "have none: they cannot be compared. Give both a zone, or neither."
+    )
+    raise DataError(msg)
+
+
+def warn_of_dropped(count: int, why: str) -> None:
+    """Warn that rows were left out."""
+    warn(f"{rows(count)} left out: {why}.", DroppedRowsWarning)
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -41,6 +41,9 @@ TimeArray = npt.NDArray[np.datetime64]
 Frame = nw.DataFrame[Any]
 Series = nw.Series[Any]
 
+DUCKDB, SPARK = nw.Implementation.DUCKDB, nw.Implementation.PYSPARK
+LAZY = (POLARS, DUCKDB, SPARK)  # the engines whose queries narwhals can count with
+
 
 def as_series(values: object) -> object:
     """Return an array of an engine as its series; anything else as it is."""
@@ -339,6 +342,36 @@ def build(keys: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> Frame:
             column = nw.when(~column.is_nan()).then(column).alias(name)
         exprs.append(column)
     return nw.from_dict(data, schema, backend=keys.implementation).select(exprs)
+
+
+def as_pandas(frame: Frame, *, ordered: bool) -> Frame:
+    """Return a small table of any engine as a pandas one: integers with nulls stay integers.
+
+    Categories of an Enum have an order; those of another kind have one when ``ordered`` says so.
+    """
+    import pandas as pd
+
+    columns = {name: _pandas_column(frame[name], ordered=ordered) for name in frame.columns}
+    return nw.from_native(pd.DataFrame(columns), eager_only=True)
+
+
+def _pandas_column(series: Series, *, ordered: bool) -> Any:
+    import pandas as pd
+
+    dtype, complete = series.dtype, not series.null_count()
+    if dtype in (nw.Categorical, nw.Enum):
+        codes, levels = encode(series)
+        ordered |= dtype == nw.Enum
+        words = pd.Index(levels.to_list())
+        return pd.Categorical.from_codes(codes, categories=words, ordered=ordered)
+    if dtype.is_float() or (dtype.is_integer() and complete):
+        return series.to_numpy()
+    if dtype == nw.Date or (dtype == nw.Datetime and zone_of(series) is None):
+        return series.to_numpy()
+    plain = {nw.Boolean: "bool" if complete else "boolean", nw.String: "str"}
+    if dtype.is_integer():
+        return pd.Series(series.to_list(), dtype=str(dtype))  # nullable, of the same width
+    return pd.Series(series.to_list(), dtype=plain.get(dtype.base_type(), object))
 
 
 def nullable_integers(frame: Frame, name: str) -> Any:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from loyaltykit import _checks, _codes, _engines
 
 # The door hands these on, so that nobody behind it needs to know the engines.
-from loyaltykit._engines import ARROW, PANDAS, POLARS
+from loyaltykit._engines import ARROW, LAZY, PANDAS, POLARS
 from loyaltykit._engines import Compact as Compact
 from loyaltykit._engines import Keys as Keys
 from loyaltykit._engines import NumberRuns as NumberRuns
@@ -38,10 +38,15 @@ Integers = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.float64]
 TimeArray = npt.NDArray[np.datetime64]
 Frame = nw.DataFrame[Any]
+Query = nw.LazyFrame[Any]
+EagerFrame, LazyFrame = nw.DataFrame, nw.LazyFrame  # for isinstance, which takes no parameters
 Series = nw.Series[Any]
 
 VALUES = "score"
-ENGINES = "pandas, Polars (eager) or PyArrow"
+# Columns of our own beside the user's: a blank in the name keeps them apart from any key.
+ID, DAY, PERIOD, N, ROWS = (f"lk {name}" for name in ("id", "day", "period", "n", "rows"))
+EAGER = "pandas, Polars or PyArrow"
+ENGINES = f"{EAGER}, Polars lazy, DuckDB, PySpark or Dask"
 
 
 class Groups(NamedTuple):
@@ -63,22 +68,48 @@ class Cells(NamedTuple):
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def open_frame(data: object, name: str = "data") -> Frame:
-    """Return the frame behind the door, or say which kinds have a key."""
+def open_frame(data: object, name: str = "data", engines: str = EAGER) -> Frame:
+    """Return the frame behind the door, or say which engines have a key."""
     try:
         frame: Frame = nw.from_native(data, eager_only=True)
     except TypeError:
-        hint = " Collect a lazy frame first." if hasattr(data, "collect") else ""
-        msg = f"{name} must be a DataFrame of {ENGINES}, not {type(data).__name__}.{hint}"
+        collectable = open_query(data) is not None or is_partitioned(data)
+        hint = " Collect it first: this step works in memory." if collectable else ""
+        msg = f"{name} must be a DataFrame of {engines}, not {_type_of(data)}.{hint}"
         raise TypeError(msg) from None
     except (ValueError, nw.exceptions.NarwhalsError) as error:
         # pandas allows two columns of one name; which of them was meant is not ours to guess.
         msg = f"{name} cannot be read: {error}"
         raise LoyaltyKitError(msg) from error
     if frame.implementation not in (PANDAS, POLARS, ARROW):
-        msg = f"{name} must be a DataFrame of {ENGINES}, not {frame.implementation}."
+        msg = f"{name} must be a DataFrame of {engines}, not {frame.implementation}."
         raise TypeError(msg)
     return frame
+
+
+def open_query(data: Any) -> Query | None:
+    """Return the query of an engine that counts by itself, or None where there is none."""
+    if is_partitioned(data):
+        return None
+    try:
+        query = nw.from_native(data)
+    except TypeError:
+        return None
+    except (ValueError, nw.exceptions.NarwhalsError):  # an eager frame that cannot be read
+        return None
+    if not isinstance(query, nw.LazyFrame) or query.implementation not in LAZY:
+        return None
+    return query
+
+
+def is_partitioned(data: object) -> bool:
+    """Return whether this is a Dask frame."""
+    return nw.dependencies.is_dask_dataframe(data)
+
+
+def _type_of(data: object) -> str:
+    package = type(data).__module__.partition(".")[0]
+    return f"{type(data).__name__} of {package}" if package != "builtins" else type(data).__name__
 
 
 def open_values(values: object, name: str = "data") -> Series:
@@ -105,15 +136,15 @@ def _nested(values: Sequence[object]) -> bool:
     return any(isinstance(value, (list, tuple, np.ndarray)) for value in values)
 
 
-def open_data(data: object, column: str | None, parameter: str) -> tuple[Frame, str]:
-    """Return a frame and its value column; one array alone becomes a frame of one column."""
-    if column is not None:
-        return open_frame(data), _checks.check_name(parameter, column)
-    try:
-        open_frame(data)
-    except TypeError:
-        return open_values(data).alias(VALUES).to_frame(), VALUES
-    msg = f"{parameter} is left out, but data is a DataFrame: name the column with the answers."
+def open_answers(data: object) -> tuple[Frame, str]:
+    """Return one array of answers as a frame of one column, and the name of that."""
+    lazy = is_partitioned(data) or open_query(data) is not None
+    if not lazy:
+        try:
+            open_frame(data)
+        except TypeError:
+            return open_values(data).alias(VALUES).to_frame(), VALUES
+    msg = "score is left out, but data is a DataFrame: name the column with the answers."
     raise ParameterError(msg)
 
 
@@ -264,11 +295,7 @@ def _datetimes(
     if series.null_count() == len(series):  # also NaN alone, and a column without a type
         return np.full(len(series), "NaT", dtype="datetime64[us]"), tz, fine
     if dtype.is_numeric() or dtype == nw.Boolean or dtype.is_temporal():
-        msg = (
-            f"{series.name!r} holds {dtype}, not dates. Convert it first: a number alone does not "
-            "say its unit or its epoch."
-        )
-        raise DataError(msg)
+        _checks.not_dates(series.name, dtype)
     encoded = encode(series)
     parsed, zone = _engines.parse_times(encoded.levels.to_list(), tz, series.name, remedy)
     filled = np.append(parsed, np.datetime64("NaT", "us"))[encoded.codes]
@@ -299,11 +326,7 @@ def flags(series: Series) -> npt.NDArray[np.bool_]:
     unclear = ~clear[encoded.codes]
     if unclear.any():
         found = np.flatnonzero(unclear)
-        msg = (
-            f"{series.name!r}: {_checks.rows(len(found))} neither true nor false: "
-            f"{_checks.listed(sample(series, found))}."
-        )
-        raise DataError(msg)
+        _checks.not_flags(series.name, len(found), sample(series, found))
     truth = np.array([bool(level) for level in levels] + [False], dtype=np.bool_)
     return truth[encoded.codes]
 

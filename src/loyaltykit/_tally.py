@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _calendar, _checks, _codes, _counting, _frame
-from loyaltykit.errors import DataError, DroppedRowsWarning, ParameterError, ScaleWarning
+from loyaltykit.errors import DataError, ParameterError, ScaleWarning
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
@@ -118,8 +118,13 @@ _ADVICE = (
 )
 
 
-def slots(series: _frame.Series, scale: Scale, advice: str = _ADVICE) -> IntArray:
-    """Return the slot of every answer; refuse those off the scale."""
+def slots(
+    series: _frame.Series, scale: Scale, advice: str = _ADVICE, rows: IntArray | None = None
+) -> IntArray:
+    """Return the slot of every answer; refuse those off the scale.
+
+    Where an answer stands for several rows, ``rows`` says for how many.
+    """
     values, codes = _frame.numbers(series)
     if codes is None:
         found = _slots_of_numbers(values, scale)
@@ -128,7 +133,8 @@ def slots(series: _frame.Series, scale: Scale, advice: str = _ADVICE) -> IntArra
     off = np.flatnonzero(found == scale.off)
     if len(off):
         shown = _frame.sample(series, off)
-        _checks.bad_answers(series.name, len(off), shown, (scale.low, scale.high), advice)
+        count = len(off) if rows is None else int(rows[off].sum())
+        _checks.bad_answers(series.name, count, shown, (scale.low, scale.high), advice)
     return found
 
 
@@ -149,6 +155,33 @@ def count_answers(
         needed = dict.fromkeys(name for name in (score, *by, counts) if name is not None)
         frame, periods = _periods(frame, list(needed), time, freq, errors)
     return _count_groups(frame, score, scale, by, periods, counts, freq, errors)
+
+
+def count_distinct(
+    frame: _frame.Frame,
+    score: str,
+    scale: Scale,
+    *,
+    by: Sequence[str],
+    timed: bool,
+    freq: str,
+    errors: str,
+) -> Tally:
+    """Count answers that an engine has counted before: distinct rows of keys, [PERIOD], answer.
+
+    N says how many answers each stands for, ROWS in how many rows they were.
+    """
+    if errors == "raise":
+        rows = frame[_frame.ROWS].to_numpy().astype(np.int64)
+        slots(_as_asked(frame[score], scale), scale, rows=rows)
+    periods = _calendar.narrowed(frame[_frame.PERIOD].to_numpy()) if timed else None
+    return _count_groups(frame, score, scale, by, periods, _frame.N, freq, "coerce")
+
+
+def _as_asked(answers: _frame.Series, scale: Scale) -> _frame.Series:
+    """Return true and false as answers on a scale of 0 and 1."""
+    on_two = (scale.low, scale.high) == (0, 1)
+    return _frame.zeros_and_ones(answers) if on_two else answers
 
 
 def _count_groups(
@@ -194,10 +227,7 @@ def _periods(
     if lost is not None:
         rows = np.flatnonzero(~lost)
         frame, times = _frame.rows(frame.select(needed), rows), times[rows]
-        _checks.warn(
-            f"{_checks.rows(int(lost.sum()))} left out: no usable date in {time!r}.",
-            DroppedRowsWarning,
-        )
+        _checks.warn_of_dropped(int(lost.sum()), f"no usable date in {time!r}")
     return frame, _calendar.periods(times, freq)
 
 
@@ -211,11 +241,9 @@ def _count(
     errors: str,
 ) -> IntArray:
     """Return counts by group and slot, off-scale answers counted as missing or refused."""
-    answers = frame[score]
-    if (scale.low, scale.high) == (0, 1):
-        answers = _frame.zeros_and_ones(answers)
+    answers = _as_asked(frame[score], scale)
     slots_of, wide = _slots_by_run(answers, scale)
-    weights = None if counts is None else _row_counts(frame[counts])
+    weights = None if counts is None else row_counts(frame[counts])
     width = wide.off + 1
     table = _counting.count_cells(codes, size, width, slots_of, len(frame), weights)
     table = _narrowed(table, wide, scale)
@@ -293,24 +321,18 @@ def _slots_of_texts(values: npt.NDArray[Any], scale: Scale) -> IntArray:
     return np.append(slots, scale.no_answer)
 
 
-def _row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
+def row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
     """Return how many answers each row stands for."""
     values, codes = _frame.numbers(series)
     name = series.name
     if codes is not None and all(isinstance(value, (int, Decimal)) for value in values):
         values, codes = np.append(values.astype(np.float64), np.nan)[codes], None  # sums from SQL
     if codes is not None:
-        msg = f"counts={name!r} must be a column of whole numbers, not {series.dtype}."
-        raise DataError(msg)
+        _checks.counts_are_numbers(name, series.dtype)
     counts = values.astype(np.float64)
     bad = ~((counts >= 0) & (counts == np.floor(counts)) & np.isfinite(counts))
     if bad.any():
-        shown = _checks.listed(counts[bad][:6])
-        msg = (
-            f"counts={name!r}: {_checks.rows(int(bad.sum()))} without a whole number of answers, "
-            f"0 or more: {shown}."
-        )
-        raise DataError(msg)
+        _checks.bad_counts(name, int(bad.sum()), counts[bad][:6])
     if counts.sum() >= 2**53:
         msg = f"counts={name!r} add up to more than 2**53 answers, which cannot be summed exactly."
         raise DataError(msg)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loyaltykit import _activity, _checks, _estimates, _frame, _results
+from loyaltykit import _activity, _checks, _estimates, _frame, _results, _sources
 
 
 def cohort_retention(
@@ -117,39 +117,36 @@ def cohort_retention(
     2 2026-03-01  100.0    NaN  NaN
     """
     level = _checks.check_confidence_level(confidence_level)
-    log, active, split = _activity.open_log(
+    counted = _sources.count_log(
         data,
         customer,
         time,
+        _activity.cohorts,
         by=by,
         segments=segments,
         freq=freq,
         as_of=as_of,
         tz=tz,
         errors=errors,
-        reserved=_results.RESERVED,
     )
-    span = active.span
-    counts = _activity.cohorts(active, split)
-    groups = np.flatnonzero(counts.any(axis=(1, 2)))
+    groups, span = len(counted.table), len(counted.starts)
     joined, age = (grid.ravel() for grid in np.indices((span, span)))
     reached = joined + age < span
-    running = (joined + age == span - 1) & (not _activity.last_is_complete(log, active))
-    unknown = np.tile(~reached, len(groups))
-    size = np.repeat(counts[groups][:, :, :1].ravel(), span)
-    n = np.ma.masked_array(size, mask=unknown)
+    running = (joined + age == span - 1) & (not counted.complete)
+    unknown = np.tile(~reached, groups)
+    n = np.ma.masked_array(np.repeat(counted.table[:, :, :1].ravel(), span), mask=unknown)
     return _results.metric_table(
-        _activity.keys_of(split, np.repeat(groups, span * span)),
+        _frame.rows(counted.keys, np.repeat(np.arange(groups), span * span)),
         "cohort_retention",
-        {"retained": np.ma.masked_array(counts[groups].ravel(), mask=unknown)},
+        {"retained": np.ma.masked_array(counted.table.ravel(), mask=unknown)},
         n,
         np.ma.masked_array(np.zeros(len(n), dtype=np.int64), mask=np.ma.nomask),
         before={
-            "cohort": np.tile(_activity.starts(active)[joined], len(groups)),
-            "cohort_age": np.tile(age, len(groups)),
-            "coverage": np.tile(_results.coverage(reached & ~running, running), len(groups)),
+            "cohort": np.tile(counted.starts[joined], groups),
+            "cohort_age": np.tile(age, groups),
+            "coverage": np.tile(_results.coverage(reached & ~running, running), groups),
         },
-        after={"as_of": np.full(len(n), _activity.as_of_day(log))},
+        after={"as_of": np.full(len(n), counted.as_of)},
         method=_estimates.SHARE_METHODS[0],
         confidence_level=level,
         definition=_results.cohort_definition(freq),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _checks, _estimates, _frame, _results
+from loyaltykit import _activity, _checks, _estimates, _frame, _results, _sources
 from loyaltykit._activity import CHURNED, NEW, RETAINED, RETURNED
 
 IntArray = npt.NDArray[np.int64]
@@ -356,33 +356,33 @@ def _flow(
 
     For rates, a group that had no customers at the start of any period is not present.
     """
-    log, active, split = _activity.open_log(
+    counted = _sources.count_log(
         data,
         customer,
         time,
+        _activity.flows,
         by=by,
         segments=segments,
         freq=freq,
         as_of=as_of,
         tz=tz,
         errors=errors,
-        reserved=_results.RESERVED,
     )
-    counts = _activity.flows(active, split)
-    told = counts[:, :, [RETAINED, CHURNED]] if rates and split.keys.columns else counts
+    table, span = counted.table, len(counted.starts)
+    told = table[:, :, [RETAINED, CHURNED]] if rates and counted.keys.columns else table
     groups = np.flatnonzero(told.any(axis=(1, 2)))
-    period = np.tile(np.arange(active.span), len(groups))
-    complete = np.ones(active.span, dtype=np.bool_)
-    complete[-1:] = _activity.last_is_complete(log, active)
+    period = np.tile(np.arange(span), len(groups))
+    complete = np.ones(span, dtype=np.bool_)
+    complete[-1:] = counted.complete
     observed, partial = complete.copy(), ~complete
     observed[:1] = partial[:1] = False  # the first period has no start
     return _Flow(
-        _activity.keys_of(split, np.repeat(groups, active.span)),
-        _activity.starts(active)[period],
+        _frame.rows(counted.keys, np.repeat(groups, span)),
+        counted.starts[period],
         _results.coverage(observed, partial)[period],
-        counts[groups].reshape(-1, 4),
+        table[groups].reshape(-1, 4),
         period == 0,
-        _activity.as_of_day(log),
+        counted.as_of,
     )
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _checks, _codes, _frame
+from loyaltykit import (
+    _activity,
+    _checks,
+    _codes,
+    _customers,
+    _frame,
+    _partitions,
+    _sources,
+)
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -65,8 +73,8 @@ def attach_segments(
     1   2   10    NPO
     2   3    4    NaN
     """
-    frame, lookup = _frame.open_frame(data), _frame.open_frame(segments, "segments")
-    _frame.same_engine(frame, lookup)
+    source = _sources.opened(data)
+    lookup = _sources.opened_beside(source, segments, "segments")
     keys = _checks.check_names("on", on)
     if not keys:
         msg = "on is empty: name the key columns."
@@ -77,11 +85,27 @@ def attach_segments(
     for role, name in (("time", time), ("valid_from", valid_from)):
         if name is not None:
             _checks.check_name(role, name)
+    have, beside = _sources.columns_of(source), _sources.columns_of(lookup)
     own = {f"on[{i}]": key for i, key in enumerate(keys)}
-    _checks.check_columns(own if time is None else {**own, "time": time}, frame.columns)
+    _checks.check_columns(own if time is None else {**own, "time": time}, have)
     theirs = own if valid_from is None else {**own, "valid_from": valid_from}
-    _checks.check_columns(theirs, lookup.columns, "segments")
-    chosen = _chosen_columns(frame, lookup, [*keys, valid_from], columns)
+    _checks.check_columns(theirs, beside, "segments")
+    chosen = _chosen_columns(have, beside, [*keys, valid_from], columns)
+    if isinstance(source, _frame.LazyFrame):
+        return _customers.attach(source, lookup, keys, chosen, time, valid_from)
+    if isinstance(source, _partitions.Partitions):
+        return _partitions.attached(source, lookup, keys, chosen, time, valid_from, _attach)
+    return _attach(source, lookup, keys, chosen, time, valid_from)
+
+
+def _attach(
+    frame: _frame.Frame,
+    lookup: _frame.Frame,
+    keys: Sequence[str],
+    chosen: Sequence[str],
+    time: str | None,
+    valid_from: str | None,
+) -> Any:
     codes, wanted = _joint_codes(frame, lookup, keys)
     moment, since = np.zeros_like(wanted), np.zeros_like(codes)  # without dates, all hold always
     if time is not None and valid_from is not None:
@@ -97,17 +121,17 @@ def attach_segments(
 
 
 def _chosen_columns(
-    frame: _frame.Frame,
-    lookup: _frame.Frame,
+    have: Sequence[str],
+    beside: Sequence[str],
     reserved: Sequence[str | None],
     columns: str | Sequence[str] | None,
 ) -> list[str]:
     chosen = _checks.check_names("columns", columns)
     if columns is None:
-        chosen = [name for name in lookup.columns if name not in reserved]
+        chosen = [name for name in beside if name not in reserved]
     asked = {f"columns[{i}]": name for i, name in enumerate(chosen)}
-    _checks.check_columns(asked, lookup.columns, "segments")
-    clash = [name for name in chosen if name in frame.columns]
+    _checks.check_columns(asked, beside, "segments")
+    clash = [name for name in chosen if name in have]
     if clash:
         msg = (
             f"data already has {_checks.listed(clash)}. Rename or drop them, or choose with "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _estimates, _frame, _results, _tally
+from loyaltykit import _checks, _estimates, _frame, _results, _sources, _tally
 
 IntArray = npt.NDArray[np.int64]
 
@@ -461,22 +461,15 @@ def _answers(
     low_is_good: bool = False,
 ) -> _tally.Tally:
     """Check what every survey function takes, and count."""
-    frame, score = _frame.open_data(data, score, "score")
     keys = _checks.check_names("by", by)
     _checks.check_choice("errors", errors, ("raise", "coerce"))
     freq = _tally.check_period(time, freq)
-    columns = {"score": score, "counts": counts, "time": time}
-    named = {
-        role: _checks.check_name(role, name) for role, name in columns.items() if name is not None
-    }
-    _checks.check_columns({**named, **_checks.by_roles(keys)}, frame.columns)
-    _checks.check_reserved(keys, _results.RESERVED)
     scale = _tally.make_scale(points, missing)
-    tallied = _tally.count_answers(
-        frame, score, scale, by=keys, counts=counts, time=time, freq=freq, errors=errors
+    tallied = _sources.count_answers(
+        data, score, scale, by=keys, counts=counts, time=time, freq=freq, errors=errors
     )
     if not low_is_good:
-        _tally.warn_of_scale(score, scale, tallied.answers)
+        _tally.warn_of_scale(score or _frame.VALUES, scale, tallied.answers)
     return tallied
 
 

@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _calendar, _checks, _codes, _frame, _results
-from loyaltykit.errors import ParameterError
+from loyaltykit import (
+    _activity,
+    _calendar,
+    _checks,
+    _codes,
+    _customers,
+    _frame,
+    _partitions,
+    _queries,
+    _results,
+    _sources,
+)
+from loyaltykit.errors import DataError, ParameterError
 
 # A customer and a period make a row: a million customers through four years of months.
 _MOST_ROWS = 50_000_000
@@ -112,13 +123,13 @@ def loyalty_tier(
     2   3     loyal
     3   4  prospect
     """
-    frame = _frame.open_frame(data)
+    source = _sources.opened(data)
     named = {"customer": customer, "time": time}
     if purchase is not None:
         named["purchase"] = purchase
     for role, name in named.items():
         _checks.check_name(role, name)
-    _checks.check_columns(named, frame.columns)
+    _checks.check_columns(named, _sources.columns_of(source))
     made = ("tier",) if freq is None else ("tier", _activity.VALID_FROM)
     _checks.check_reserved([customer], frozenset(made), "customer")
     _checks.check_choice("errors", errors, ("raise", "coerce"))
@@ -129,13 +140,66 @@ def loyalty_tier(
         raise ParameterError(msg)
     if freq is not None:
         _checks.check_freq(freq)
-    log = _activity.read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors)
+    listed = None
+    if customers is not None:
+        listed = _sources.opened_beside(source, customers, "customers")
+        _checks.check_columns({"customer": customer}, _sources.columns_of(listed), "customers")
+    rule: dict[str, Any] = {"freq": freq, "periods": periods, "window": window}
+    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
+    if isinstance(source, _frame.LazyFrame):
+        return _label_query(source, customer, time, listed, purchase, rule, options)
+    if isinstance(source, _partitions.Partitions):
+        return _partitions.labelled(
+            source, customer, time, listed, purchase, _label, _starts, rule, options
+        )
+    log = _activity.read_log(source, customer, time, **options)
     bought = np.ones(len(log.day), dtype=np.bool_)
     if purchase is not None:
-        bought = _frame.flags(frame[purchase])
+        bought = _frame.flags(source[purchase])
         bought = bought if log.kept is None else bought[log.kept]
-    ids, of_log, listed = _everybody(log.ids, customers, frame, customer)
-    starts = _starts(log, freq, len(ids))
+    active = _activity.activity(log, freq or "month")
+    starts = _starts(active, log.end, freq)
+    return _label(log, bought, customer, listed, starts, **rule)
+
+
+def _label_query(
+    query: _frame.Query,
+    customer: str,
+    time: str,
+    listed: _frame.Query | None,
+    purchase: str | None,
+    rule: dict[str, Any],
+    options: dict[str, Any],
+) -> Any:
+    keep = [] if purchase is None else [purchase]
+    freq = rule["freq"] or "month"
+    log = _queries.read_log(query, customer, time, keep=keep, freq=freq, **options)
+    starts = _starts(log.active, log.end, rule["freq"])
+    return _customers.tiers(
+        log,
+        customer,
+        customers=listed,
+        purchase=purchase,
+        starts=starts,
+        labels=_results.TIERS,
+        **rule,
+    )
+
+
+def _label(
+    log: _activity.Log,
+    bought: npt.NDArray[np.bool_],
+    customer: str,
+    customers: _frame.Frame | None,
+    starts: IntArray,
+    *,
+    freq: str | None,
+    periods: int,
+    window: int,
+) -> Any:
+    """Return the tiers of the customers of a log at some starts, as a native frame."""
+    ids, of_log, listed = _everybody(log.ids, customers, customer)
+    _refuse_too_many(len(ids), starts, freq)
     known = _first_start(of_log[log.customer], log.day, starts, len(ids))
     known[listed] = 0
     owner, start = np.nonzero(np.arange(len(starts)) >= known[:, np.newaxis])
@@ -149,14 +213,11 @@ def loyalty_tier(
 
 
 def _everybody(
-    ids: _frame.Series, customers: Any, frame: _frame.Frame, customer: str
+    ids: _frame.Series, lookup: _frame.Frame | None, customer: str
 ) -> tuple[_frame.Series, IntArray, IntArray]:
     """Return all ids in order, where those of the log stand, and where the listed ones do."""
-    if customers is None:
+    if lookup is None:
         return ids, np.arange(len(ids)), np.zeros(0, dtype=np.int64)
-    lookup = _frame.open_frame(customers, "customers")
-    _frame.same_engine(frame, lookup, "customers")
-    _checks.check_columns({"customer": customer}, lookup.columns, "customers")
     listed = _frame.encode(lookup[customer])
     if (listed.codes < 0).any():
         _checks.null_keys("customers", customer, int((listed.codes < 0).sum()))
@@ -168,14 +229,23 @@ def _everybody(
     return every, _frame.positions(ids, every, frames), _frame.positions(names, every, frames)
 
 
-def _starts(log: _activity.Log, freq: str | None, customers: int) -> IntArray:
+def _starts(active: _activity.Activity, end: np.datetime64 | None, freq: str | None) -> IntArray:
     """Return the days before which purchases count: period starts, or the day after as_of."""
     if freq is None:
-        last = np.datetime64(0, "D") if log.end is None else _activity.as_of_day(log)
+        last = np.datetime64(0, "D") if end is None else _activity.as_of_day(end)
         return np.array([last.astype(np.int64) + 1])
-    active = _activity.activity(log, freq)
-    _activity.refuse_blow_up(customers * active.span, active, _MOST_ROWS)
     return _activity.starts(active).astype(np.int64)
+
+
+def _refuse_too_many(customers: int, starts: IntArray, freq: str | None) -> None:
+    if customers * len(starts) > _MOST_ROWS:
+        days = starts.astype("datetime64[D]")
+        msg = (
+            f"{customers:,} customers at {len(starts):,} starts of a {freq}, from {days[0]} to "
+            f"{days[-1]}, would be {customers * len(starts):,} tiers at the most. Check the dates, "
+            "or choose a longer freq."
+        )
+        raise DataError(msg)
 
 
 def _first_start(customer: IntArray, day: IntArray, starts: IntArray, size: int) -> IntArray:

@@ -1,0 +1,485 @@
+"""Counts over the partitions of a Dask frame: the pandas path in each, then a small merge.
+
+Answers need no shuffle, because tallies add up. Customers are shuffled, reduced to distinct rows
+first, so that each is in one partition; what is counted there adds up as well.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _activity, _calendar, _checks, _codes, _frame, _tally
+from loyaltykit._frame import ID, PERIOD, ROWS, Frame, N
+from loyaltykit.errors import DataError
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_BOUGHT = "lk bought"
+_MOST_SHOWN = 6
+
+
+class Partitions(NamedTuple):
+    """A Dask frame."""
+
+    frame: Any
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns."""
+        return list(self.frame.columns)
+
+
+class _Part(NamedTuple):
+    """What one partition says of itself before anything is counted; moments are microseconds."""
+
+    rows: Any
+    without_time: int
+    not_a_time: int
+    without_id: int
+    dropped: int
+    moments: tuple[int, int] | None
+    zone: str | None
+    shown: list[Any]
+
+
+def series_as_frame(data: object, name: str) -> Partitions | None:
+    """Return a Dask series as a frame of one column; None for anything else."""
+    if not type(data).__module__.startswith("dask.") or not hasattr(data, "to_frame"):
+        return None
+    return Partitions(data.to_frame(name))
+
+
+# ---- answers ------------------------------------------------------------------------------------
+
+
+def distinct_answers(
+    source: Partitions,
+    score: str,
+    *,
+    by: Sequence[str],
+    counts: str | None,
+    time: str | None,
+    freq: str,
+    errors: str,
+) -> Frame:
+    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows."""
+    names = list(dict.fromkeys([*by, score]))
+    needed = [*dict.fromkeys(name for name in (*names, counts, time) if name is not None)]
+    reduce = functools.partial(_distinct_answers, names=names, counts=counts, time=time, freq=freq)
+    parts = _each(_known(source.frame[needed], by), reduce)
+    if time is not None:
+        _refuse_times(parts, time, errors)
+        gone = sum(part.without_time for part in parts)
+        if gone:
+            _checks.warn_of_dropped(gone, f"no usable date in {time!r}")
+    return _frame.open_frame(_stacked([part.rows for part in parts]))
+
+
+def _distinct_answers(
+    part: Any, names: Sequence[str], counts: str | None, time: str | None, freq: str
+) -> _Part:
+    frame = _frame.positional(_frame.open_frame(part))
+    told, periods = _told_nothing(), None
+    if time is not None:
+        times, told = _times(frame, time, None)
+        kept = np.flatnonzero(~np.isnat(times))
+        frame = _frame.rows(frame, kept)
+        periods = _calendar.period_codes(_calendar.day_numbers(times[kept]), freq)
+    codes, keys, starts = _group_periods(_frame.group(frame, names), periods)
+    ones = np.ones(len(frame)) if counts is None else _tally.row_counts(frame[counts])
+    columns = {
+        PERIOD: starts,
+        N: np.bincount(codes, weights=ones, minlength=len(starts)),
+        ROWS: np.bincount(codes, minlength=len(starts)).astype(np.int64),
+    }
+    return told._replace(rows=_frame.table(keys, columns, len(starts)))
+
+
+def _group_periods(
+    groups: _frame.Groups, periods: IntArray | None
+) -> tuple[IntArray, Frame, IntArray]:
+    """Split groups by period: the code of each row, and the keys and the period of each code."""
+    if periods is None:
+        return groups.codes, groups.keys, np.zeros(groups.size, dtype=np.int64)
+    counted_from = _calendar.narrowed(periods)
+    cells = _codes.paired(groups.codes, counted_from.codes, counted_from.span)
+    codes, present = _codes.renumber(cells, groups.size * counted_from.span)
+    group, period = np.divmod(present, counted_from.span)
+    return codes, _frame.rows(groups.keys, group), period + counted_from.first
+
+
+def _told_nothing() -> _Part:
+    return _Part(None, 0, 0, 0, 0, None, None, [])
+
+
+def _times(frame: Frame, time: str, tz: str | None) -> tuple[_frame.TimeArray, _Part]:
+    """Return the wall-clock times of a partition, and how many are missing or none."""
+    times = _frame.read_times(frame[time], tz, "coerce")
+    told = _told_nothing()._replace(zone=times.zone if len(frame) else None)
+    if times.lost is None:
+        return times.values, told
+    bad = times.lost & ~frame[time].is_null().to_numpy()
+    shown = _frame.sample(frame[time], np.flatnonzero(bad))
+    gone, strange = int(times.lost.sum()), int(bad.sum())
+    return times.values, told._replace(without_time=gone, not_a_time=strange, shown=shown)
+
+
+def _refuse_times(parts: Sequence[_Part], time: str, errors: str) -> None:
+    zones = {part.zone for part in parts if part.moments or part.zone}
+    if len(zones) > 1:
+        msg = f"{time!r} holds times of several zones or none: bring them to one first."
+        raise DataError(msg)
+    if errors == "coerce":
+        return
+    bad = sum(part.not_a_time for part in parts)
+    if bad:
+        shown = [value for part in parts for value in part.shown][:_MOST_SHOWN]
+        _checks.bad_times(time, bad, shown, coercible=True)
+    gone = sum(part.without_time for part in parts)
+    if gone:
+        _checks.null_values(time, gone, "date")
+
+
+# ---- logs ---------------------------------------------------------------------------------------
+
+
+def _observed(
+    source: Partitions,
+    customer: str,
+    time: str,
+    purchase: str | None,
+    *,
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+) -> tuple[_activity.Activity, np.datetime64 | None, str | None]:
+    """Check every partition of a log; return its periods, the end of observation and the zone."""
+    names = [name for name in (customer, time, purchase) if name is not None]
+    names = list(dict.fromkeys(names))
+    tell = functools.partial(_facts, customer=customer, time=time, purchase=purchase, tz=tz)
+    parts = _each(source.frame[names], tell)
+    _refuse_times(parts, time, errors)
+    nobody = sum(part.without_id for part in parts)
+    if nobody and errors == "raise":
+        _checks.null_values(customer, nobody, "customer")
+    dropped = sum(part.dropped for part in parts)
+    if dropped:
+        _checks.warn_of_dropped(dropped, _activity.NO_CUSTOMER_OR_DATE)
+    moments = [part.moments for part in parts if part.moments]
+    first = min((low for low, _ in moments), default=None)
+    last = max((high for _, high in moments), default=None)
+    zone = next((part.zone for part in parts if part.zone), tz)
+    return *_activity.observed(first, last, freq, as_of, zone), zone
+
+
+def _facts(part: Any, customer: str, time: str, purchase: str | None, tz: str | None) -> _Part:
+    frame = _frame.positional(_frame.open_frame(part))
+    times, told = _times(frame, time, tz)
+    nobody = frame[customer].is_null().to_numpy()
+    if purchase is not None:
+        _frame.flags(frame[purchase])
+    usable = times[~nobody & ~np.isnat(times)]
+    moments = None
+    if len(usable):
+        ends = _activity.microseconds(np.array([usable.min(), usable.max()]))
+        moments = int(ends[0]), int(ends[1])
+    dropped = len(times) - len(usable)
+    return told._replace(without_id=int(nobody.sum()), dropped=dropped, moments=moments)
+
+
+def counted(
+    source: Partitions,
+    customer: str,
+    time: str,
+    count: Callable[[_activity.Activity, _activity.Split], IntArray],
+    *,
+    by: Sequence[str],
+    lookup: Partitions | None,
+    freq: str,
+    **options: Any,
+) -> _activity.Counts:
+    """Count a log as `_activity.flows` or `_activity.cohorts` does."""
+    active, end, zone = _observed(source, customer, time, None, freq=freq, **options)
+    own = [] if lookup is not None else by
+    width = active.span if count is _activity.cohorts else _activity.KINDS
+    if end is None or not active.span:
+        meta = source.frame if lookup is None else lookup.frame
+        cells = _frame.open_frame(_no_cells(meta._meta[list(by)]))
+        return _activity.from_cells(cells, by, width, active, end)
+    pairs = _distinct(source, customer, time, own, options["tz"], end, freq=freq)
+    parts = [pairs.shuffle(on=ID)]
+    if lookup is not None:
+        parts.append(_beside(lookup, customer, parts[0]))
+    cell = functools.partial(
+        _cells, customer=customer, by=by, count=count, active=active, end=end, zone=zone
+    )
+    cells = _frame.open_frame(_over(parts, cell).compute().reset_index(drop=True))
+    return _activity.from_cells(cells, by, width, active, end)
+
+
+def _no_cells(keys: Any) -> Any:
+    columns = {name: np.zeros(0, dtype=np.int64) for name in (PERIOD, _activity.KIND, N)}
+    return keys.assign(**columns)
+
+
+def _distinct(
+    source: Partitions,
+    customer: str,
+    time: str,
+    own: Sequence[str],
+    tz: str | None,
+    end: np.datetime64,
+    *,
+    freq: str,
+    purchase: str | None = None,
+) -> Any:
+    """Return the distinct rows of ID, PERIOD, [BOUGHT], and columns of the log's own."""
+    extra = [name for name in (time, purchase, *own) if name is not None]
+    frame = _known(source.frame[list(dict.fromkeys([customer, *extra]))], [customer, *own])
+    reduce = functools.partial(
+        _distinct_rows,
+        customer=customer,
+        time=time,
+        own=own,
+        tz=tz,
+        end=end,
+        freq=freq,
+        purchase=purchase,
+    )
+    types = frame._meta.dtypes.to_dict()
+    checked = functools.partial(_typed, reduce, types=types, names=[customer, *own])
+    return _over([frame], checked)
+
+
+def _distinct_rows(
+    part: Any,
+    customer: str,
+    time: str,
+    own: Sequence[str],
+    tz: str | None,
+    end: np.datetime64,
+    freq: str,
+    purchase: str | None,
+) -> Any:
+    frame = _frame.positional(_frame.open_frame(part))
+    times, _ = _times(frame, time, tz)
+    times = times.astype("datetime64[us]", copy=False)
+    kept = ~frame[customer].is_null().to_numpy() & (times < end)  # NaT is not before anything
+    days = _calendar.day_numbers(times[kept])
+    made = frame.to_native()[kept]
+    columns = {ID: _plain(made[customer]), PERIOD: _calendar.period_codes(days, freq)}
+    if purchase is not None:
+        columns[_BOUGHT] = _frame.flags(frame[purchase])[kept]
+    columns |= {name: made[name] for name in own}
+    return made[[]].assign(**columns).drop_duplicates()
+
+
+def _cells(
+    part: Any,
+    lookup: Any = None,
+    *,
+    customer: str,
+    by: Sequence[str],
+    count: Callable[[_activity.Activity, _activity.Split], IntArray],
+    active: _activity.Activity,
+    end: np.datetime64,
+    zone: str | None,
+) -> Any:
+    """Count the customers of one partition: rows of keys, PERIOD, kind or age, and N."""
+    frame = _frame.positional(_frame.open_frame(part))
+    periods = frame[PERIOD].to_numpy()
+    log = _log(frame, customer, periods, end, zone)
+    owner, period = log.pairs(periods - active.first, active.span)
+    mine = active._replace(customer=owner, period=period)
+    beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
+    split = _activity.read_split(frame, log, customer, by, beside)
+    table = count(mine, split)
+    group, at, kind = np.nonzero(table)
+    columns = {PERIOD: active.first + at, _activity.KIND: kind, N: table[group, at, kind]}
+    return _frame.table(_activity.keys_of(split, group), columns, len(group))
+
+
+def _log(
+    frame: Frame, customer: str, day: IntArray, end: np.datetime64, zone: str | None
+) -> _activity.Log:
+    who = _frame.compact(frame[ID].alias(customer))
+    return _activity.Log(who, day.astype("datetime64[D]"), None, end, zone)
+
+
+def _beside(lookup: Partitions, customer: str, shuffled: Any) -> Any:
+    """Return a frame of segments or customers, each row in the partition of its customer."""
+    frame = _known(lookup.frame, [customer])
+    wanted = shuffled._meta[ID].dtype
+    add = functools.partial(_with_id, customer=customer, wanted=wanted)
+    return _over([frame], add).shuffle(on=ID, npartitions=shuffled.npartitions)
+
+
+def _with_id(part: Any, customer: str, wanted: Any) -> Any:
+    ids = _plain(part[customer])
+    both = (kind.kind in "iuf" for kind in (ids.dtype, wanted) if isinstance(kind, np.dtype))
+    if ids.dtype != wanted and sum(both) == 2 and ids.notna().all():
+        ids = ids.astype(wanted)
+    return part.assign(**{ID: ids})
+
+
+# ---- rows per customer --------------------------------------------------------------------------
+
+
+def labelled(
+    source: Partitions,
+    customer: str,
+    time: str,
+    customers: Partitions | None,
+    purchase: str | None,
+    label: Callable[..., Any],
+    make_starts: Callable[..., IntArray],
+    rule: dict[str, Any],
+    options: dict[str, Any],
+) -> Any:
+    """Return the tiers of every customer as a Dask frame, made partition by partition."""
+    freq = rule["freq"]
+    active, end, zone = _observed(source, customer, time, purchase, freq=freq or "month", **options)
+    starts = make_starts(active, end, freq)
+    until = np.datetime64(0, "D") if end is None else end
+    days = _distinct(
+        source, customer, time, [], options["tz"], until, freq="day", purchase=purchase
+    )
+    parts = [days.shuffle(on=ID)]
+    if customers is not None:
+        parts.append(_beside(customers, customer, parts[0]))
+    one = functools.partial(
+        _label_part, customer=customer, label=label, starts=starts, end=until, zone=zone, rule=rule
+    )
+    return _over(parts, one)
+
+
+def _label_part(
+    part: Any,
+    customers: Any = None,
+    *,
+    customer: str,
+    label: Callable[..., Any],
+    starts: IntArray,
+    end: np.datetime64,
+    zone: str | None,
+    rule: dict[str, Any],
+) -> Any:
+    frame = _frame.positional(_frame.open_frame(part))
+    log = _log(frame, customer, frame[PERIOD].to_numpy(), end, zone)  # periods of a day are days
+    bought = np.ones(len(frame), dtype=np.bool_)
+    if _BOUGHT in frame.columns:
+        bought = frame[_BOUGHT].to_numpy().astype(np.bool_)
+    beside = None if customers is None else _frame.positional(_frame.open_frame(customers))
+    return label(log, bought, customer, beside, starts, **rule)
+
+
+def attached(
+    source: Partitions,
+    lookup: Partitions,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    time: str | None,
+    valid_from: str | None,
+    attach: Callable[..., Any],
+) -> Any:
+    """Return the rows with columns of the segments, joined where rows of one key are together."""
+    data, beside = (_known(frame.frame, keys) for frame in (source, lookup))
+    together = data.shuffle(on=list(keys))
+    beside = beside.shuffle(on=list(keys), npartitions=together.npartitions)
+    one = functools.partial(
+        _attach_part,
+        keys=keys,
+        columns=columns,
+        time=time,
+        valid_from=valid_from,
+        attach=attach,
+    )
+    return _over([together, beside], one)
+
+
+def _attach_part(part: Any, lookup: Any, *, attach: Callable[..., Any], **options: Any) -> Any:
+    frame, beside = (_frame.open_frame(each) for each in (part, lookup))
+    keys, columns = options["keys"], options["columns"]
+    return attach(frame, beside, keys, columns, options["time"], options["valid_from"])
+
+
+# ---- partitions ---------------------------------------------------------------------------------
+
+
+def _each(frame: Any, function: Callable[[Any], _Part]) -> list[_Part]:
+    """Return what a function says of every partition; only that comes back from the workers."""
+    import dask
+
+    asked = dask.delayed(functools.partial(_in_part, function), pure=True)
+    parts: Iterable[_Part] = dask.compute(*(asked(part) for part in frame.to_delayed()))
+    return list(parts)
+
+
+def _in_part(function: Callable[..., Any], *parts: Any) -> Any:
+    """Run a function on a partition; what it refuses is counted there only, and says so."""
+    try:
+        return function(*parts)
+    except DataError as error:
+        msg = f"In one of the partitions: {error}"
+        raise DataError(msg) from None
+
+
+def _over(parts: Sequence[Any], function: Callable[..., Any]) -> Any:
+    """Return a Dask frame of what a function makes of the partitions of some frames, in step."""
+    told = functools.partial(_in_part, function)
+    meta = function(*(part._meta for part in parts))
+    return parts[0].map_partitions(told, *parts[1:], meta=meta, align_dataframes=False)
+
+
+def _known(frame: Any, names: Sequence[str]) -> Any:
+    """Return the frame with the categories of its keys known, alike in every partition."""
+    import pandas as pd
+
+    unknown = {
+        name: frame[name].cat.as_known()
+        for name in dict.fromkeys(names)
+        if isinstance(frame[name].dtype, pd.CategoricalDtype) and not frame[name].cat.known
+    }
+    return frame.assign(**unknown) if unknown else frame
+
+
+def _typed(
+    function: Callable[[Any], Any], part: Any, *, types: dict[str, Any], names: Sequence[str]
+) -> Any:
+    """Run a function on a partition whose keys are of the type that the frame says."""
+    for name in names:
+        if part[name].dtype == types[name]:
+            continue
+        try:
+            part = part.assign(**{name: part[name].astype(types[name])})
+        except (TypeError, ValueError):
+            msg = (
+                f"{name!r}: one partition holds {part[name].dtype} where the frame says "
+                f"{types[name]}. Bring the partitions to one type first."
+            )
+            raise DataError(msg) from None
+    return function(part)
+
+
+def _plain(ids: Any) -> Any:
+    """Return a column of categories as the values that they stand for."""
+    import pandas as pd
+
+    if not isinstance(ids.dtype, pd.CategoricalDtype):
+        return ids
+    return ids.astype(ids.cat.categories.dtype)
+
+
+def _stacked(frames: Sequence[Any]) -> Any:
+    """Return small pandas frames under one another; categories stay categories."""
+    from dask.dataframe import methods
+
+    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
+    return methods.concat(filled, ignore_index=True)

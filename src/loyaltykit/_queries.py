@@ -1,0 +1,308 @@
+"""Counts as queries of lazy engines: answers, flows, cohorts. Only small tables are collected.
+
+Each query says the same as the NumPy path of `_tally` and `_activity`, which it is tested against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from loyaltykit import _activity, _checks, _frame, _lazy
+from loyaltykit._activity import CHURNED, KIND, NEW, RETAINED, RETURNED, VALID_FROM
+from loyaltykit._frame import DAY, ID, PERIOD, ROWS, N, Query
+from loyaltykit._lazy import CLOCK, MOMENT
+
+SINCE = "lk since"
+_COHORT, _ORDER, _BEFORE, _AFTER = (f"lk {name}" for name in ("cohort", "order", "before", "after"))
+_NEVER = -(2**60)  # before every period and every moment
+
+
+class Log(NamedTuple):
+    """The rows of a log up to the end of observation: ID, DAY, PERIOD, and columns kept."""
+
+    rows: Query
+    active: _activity.Activity
+    end: np.datetime64 | None
+    zone: str | None
+
+
+class Split(NamedTuple):
+    """Rows of ID and keys; with PERIOD, the first at whose start a row holds, where they change."""
+
+    rows: Query
+    changes: bool
+
+
+# ---- answers ------------------------------------------------------------------------------------
+
+
+def distinct_answers(
+    query: Query,
+    score: str,
+    *,
+    by: Sequence[str],
+    counts: str | None,
+    time: str | None,
+    freq: str,
+    errors: str,
+) -> _frame.Frame:
+    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows."""
+    names = list(dict.fromkeys([*by, score]))
+    keys = list(names)
+    if time is not None:
+        query, _ = _lazy.with_clock(query, time, None)
+        query = _with_usable_time(query, time, errors).with_columns(_lazy.period(freq))
+        keys.append(PERIOD)
+    number = nw.lit(1.0)
+    if counts is not None:
+        _refuse_counts(query, counts)
+        number = nw.col(counts).cast(nw.Float64)
+    query = query.with_columns(number.alias(N), nw.lit(1).alias(ROWS))
+    query = query.with_columns(_lazy.value(query, name) for name in names)
+    totals = nw.col(N).sum(), _lazy.total(nw.col(ROWS), ROWS)
+    return _lazy.collected(query.select(*keys, N, ROWS).group_by(keys).agg(*totals))
+
+
+def _with_usable_time(query: Query, time: str, errors: str | None) -> Query:
+    """Return the rows that have a time; refuse others unless ``errors`` is "coerce"."""
+    gone = nw.col(CLOCK).is_null()
+    bad = gone & ~nw.col(time).is_null()
+    facts = _lazy.only_row(query.select(_lazy.number(gone, "gone"), _lazy.number(bad, "bad")))
+    _refuse_times(query, time, errors, facts)
+    if not facts["gone"]:
+        return query
+    _checks.warn_of_dropped(facts["gone"], f"no usable date in {time!r}")
+    return query.filter(~gone)
+
+
+def refuse_bad_times(query: Query, time: str) -> None:
+    """Refuse what is neither a time nor null."""
+    bad = nw.col(CLOCK).is_null() & ~nw.col(time).is_null()
+    facts = _lazy.only_row(query.select(_lazy.number(bad, "bad")))
+    _refuse_times(query, time, None, {**facts, "gone": 0})
+
+
+def _refuse_times(query: Query, time: str, errors: str | None, facts: dict[str, int]) -> None:
+    if errors == "coerce":
+        return
+    if facts["bad"]:
+        bad = query.filter(nw.col(CLOCK).is_null() & ~nw.col(time).is_null())
+        shown = _lazy.shown(bad, time)
+        _checks.bad_times(time, facts["bad"], shown, coercible=errors is not None)
+    if facts["gone"]:
+        _checks.null_values(time, facts["gone"], "date", coercible=errors is not None)
+
+
+def _refuse_counts(query: Query, counts: str) -> None:
+    dtype = query.collect_schema()[counts]
+    if not dtype.is_numeric():
+        _checks.counts_are_numbers(counts, dtype)
+    number = nw.col(counts).cast(nw.Float64)
+    fine = (number >= 0) & (number < 2**53) & (number % 1 == 0)
+    bad = query.filter(~fine | number.is_null())
+    count = _lazy.only_row(bad.select(nw.len().alias(N)))[N]
+    if count:
+        _checks.bad_counts(counts, count, _lazy.shown(bad, counts))
+
+
+# ---- logs ---------------------------------------------------------------------------------------
+
+
+def read_log(
+    query: Query,
+    customer: str,
+    time: str,
+    *,
+    keep: Sequence[str] = (),
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+) -> Log:
+    """Return the rows up to ``as_of`` that have a customer and a time."""
+    query, zone = _lazy.with_clock(query, time, tz)
+    query = query.with_columns(_lazy.value(query, customer).alias(ID), _lazy.moment(query))
+    no_id, no_time = nw.col(ID).is_null(), nw.col(CLOCK).is_null()
+    usable = nw.when(~no_id & ~no_time).then(nw.col(MOMENT))
+    facts = _lazy.only_row(
+        query.select(
+            _lazy.number(no_time, "gone"),
+            _lazy.number(no_time & ~nw.col(time).is_null(), "bad"),
+            _lazy.number(no_id, "nobody"),
+            _lazy.number(no_id | no_time, "dropped"),
+            usable.min().alias("first"),
+            usable.max().alias("last"),
+        )
+    )
+    _refuse_times(query, time, errors, facts)
+    if facts["nobody"] and errors == "raise":
+        _checks.null_values(customer, facts["nobody"], "customer")
+    if facts["dropped"]:
+        _checks.warn_of_dropped(facts["dropped"], _activity.NO_CUSTOMER_OR_DATE)
+    active, end = _activity.observed(facts["first"], facts["last"], freq, as_of, zone)
+    rows = query.filter(~no_id & ~no_time)
+    if end is not None:
+        rows = rows.filter(nw.col(MOMENT) < int(end.astype("datetime64[us]").astype(np.int64)))
+    rows = rows.with_columns(_lazy.day_number(), _lazy.period(freq))
+    kept = (_lazy.value(rows, name) for name in keep)
+    return Log(rows.select(ID, CLOCK, DAY, PERIOD, *kept), active, end, zone)
+
+
+# ---- splits -------------------------------------------------------------------------------------
+
+
+def _split(log: Log, customer: str, by: Sequence[str], lookup: Query | None, freq: str) -> Split:
+    """Return who belongs to which group, and from which period on."""
+    if lookup is not None:
+        return _split_of_segments(log, customer, by, lookup, freq)
+    rows = log.rows.select(ID, *by).unique()
+    if by:
+        several = _lazy.counted(rows, [ID]).filter(nw.col(N) > 1)
+        count = _lazy.only_row(several.select(nw.len().alias(N)))[N]
+        if count:
+            _checks.changes_within_customer(by, count, _lazy.shown(several, ID))
+    return Split(rows, changes=False)
+
+
+def _split_of_segments(
+    log: Log, customer: str, by: Sequence[str], lookup: Query, freq: str
+) -> Split:
+    lookup = lookup.with_columns(_lazy.value(lookup, customer).alias(ID))
+    lookup = lookup.with_columns(_lazy.value(lookup, name) for name in by)
+    refuse_null_keys(lookup, ID, customer)
+    lookup = lookup.with_columns(_lazy.like(lookup, ID, log.rows, customer))
+    if VALID_FROM not in lookup.collect_schema().names():
+        refuse_duplicates(lookup, [ID], [customer])
+        return Split(lookup.select(ID, *by), changes=False)
+    lookup = with_valid_from(lookup, VALID_FROM, log.zone)
+    refuse_duplicates(lookup, [ID, MOMENT], [customer, VALID_FROM])
+    rows = lookup.with_columns(_lazy.next_start(lookup, freq).alias(PERIOD))
+    # Of several changes before one period's start, the last is the one that holds there.
+    rows = rows.filter(nw.col(MOMENT) == nw.col(MOMENT).max().over(ID, PERIOD))
+    return Split(rows.select(ID, PERIOD, *by), changes=True)
+
+
+def with_valid_from(lookup: Query, name: str, zone: str | None) -> Query:
+    """Return the frame with MOMENT, since when rows hold on the clock of what they are held to."""
+    own = getattr(lookup.collect_schema()[name], "time_zone", None)
+    if own is not None and zone is None:
+        _checks.zone_on_one_side(name, own)
+    lookup, _ = _lazy.with_clock(lookup, name, None if own is None else zone)
+    lookup = _with_usable_time(lookup, name, None)
+    return lookup.with_columns(_lazy.moment(lookup))
+
+
+def refuse_null_keys(lookup: Query, column: str, name: str, frame: str = "segments") -> None:
+    """Refuse a lookup frame with a null key."""
+    count = _lazy.only_row(lookup.select(_lazy.number(nw.col(column).is_null(), N)))[N]
+    if count:
+        _checks.null_keys(frame, name, count)
+
+
+def refuse_duplicates(lookup: Query, keys: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse a lookup frame with two rows for one key."""
+    again = _lazy.counted(lookup, keys).filter(nw.col(N) > 1)
+    count = _lazy.only_row(again.select(_lazy.total(nw.col(N) - 1, N)))[N]
+    if count:
+        _checks.duplicate_keys("segments", names, count, _lazy.shown(again, keys[0]))
+
+
+def _with_keys(points: Query, split: Split, extra: Sequence[str] = ()) -> Query:
+    """Return rows of ID and PERIOD with the keys that hold at the period's start."""
+    if not split.changes:
+        return points.join(split.rows, on=ID, how="left")
+    found = latest(points, split.rows, [ID], PERIOD, extra)
+    rows = split.rows.rename({PERIOD: SINCE})
+    return found.join(rows, on=[ID, SINCE], how="left")
+
+
+def latest(
+    points: Query, changes: Query, on: Sequence[str], at: str, extra: Sequence[str] = ()
+) -> Query:
+    """Return the points with SINCE, the latest change of their key that is not after them.
+
+    Both under one another, in order of time, and a running maximum: no join of every change with
+    every point.
+    """
+    marks = changes.select(
+        *on,
+        at,
+        nw.col(at).alias(SINCE),
+        _lazy.integer(0, _ORDER),
+        *(_lazy.integer(0, name) for name in extra),
+    )
+    asked = points.select(*on, at, _lazy.integer(_NEVER, SINCE), _lazy.integer(1, _ORDER), *extra)
+    both = nw.concat([asked, marks], how="vertical")
+    running = nw.col(SINCE).cum_max().over(*on, order_by=[at, _ORDER])
+    return both.with_columns(running).filter(nw.col(_ORDER) == 1).drop(_ORDER)
+
+
+# ---- flows and cohorts --------------------------------------------------------------------------
+
+
+def flows(
+    query: Query,
+    customer: str,
+    time: str,
+    *,
+    by: Sequence[str],
+    lookup: Query | None,
+    **options: Any,
+) -> _activity.Counts:
+    """Count new, retained, returned and churned customers, as `_activity.flows`."""
+    log = read_log(query, customer, time, keep=[] if lookup else by, **options)
+    last = log.active.first + log.active.span - 1
+    period = nw.col(PERIOD)
+    seen = log.rows.select(ID, PERIOD).unique()
+    seen = seen.with_columns(
+        period.shift(1).over(ID, order_by=PERIOD).alias(_BEFORE),
+        period.shift(-1).over(ID, order_by=PERIOD).alias(_AFTER),
+    )
+    kind = (
+        nw.when(nw.col(_BEFORE) == period - 1)
+        .then(nw.lit(RETAINED))
+        .when(nw.col(_BEFORE).is_null())
+        .then(nw.lit(NEW))
+        .otherwise(nw.lit(RETURNED))
+    )
+    stayed = nw.col(_AFTER) == period + 1
+    left = seen.filter((nw.col(_AFTER).is_null() | ~stayed) & (period < last))
+    events = nw.concat(
+        [
+            seen.select(ID, PERIOD, kind.cast(nw.Int64).alias(KIND)),
+            left.select(ID, (period + 1).alias(PERIOD), _lazy.integer(CHURNED, KIND)),
+        ],
+        how="vertical",
+    )
+    if by:
+        split = _split(log, customer, by, lookup, log.active.freq)
+        events = _with_keys(events, split, [KIND])
+    cells = _lazy.collected(_lazy.counted(events, [*by, PERIOD, KIND]))
+    return _activity.from_cells(cells, by, _activity.KINDS, log.active, log.end)
+
+
+def cohorts(
+    query: Query,
+    customer: str,
+    time: str,
+    *,
+    by: Sequence[str],
+    lookup: Query | None,
+    **options: Any,
+) -> _activity.Counts:
+    """Count active customers by first period and periods since then, as `_activity.cohorts`."""
+    log = read_log(query, customer, time, keep=[] if lookup else by, **options)
+    seen = log.rows.select(ID, PERIOD).unique()
+    seen = seen.with_columns(nw.col(PERIOD).min().over(ID).alias(_COHORT))
+    if by:
+        joined = seen.select(ID, nw.col(_COHORT).alias(PERIOD)).unique()
+        split = _split(log, customer, by, lookup, log.active.freq)
+        seen = seen.join(_with_keys(joined, split).select(ID, *by), on=ID, how="left")
+    age = (nw.col(PERIOD) - nw.col(_COHORT)).alias(KIND)
+    aged = seen.select(*by, nw.col(_COHORT).alias(PERIOD), age)
+    cells = _lazy.collected(_lazy.counted(aged, [*by, PERIOD, KIND]))
+    return _activity.from_cells(cells, by, log.active.span, log.active, log.end)
