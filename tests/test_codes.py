@@ -144,3 +144,16 @@ def test_renumber_keeps_narrow_codes_narrow() -> None:
     codes, present = _codes.renumber(np.array([200, 3, 200], dtype=np.uint8), 201)
     assert codes.dtype == np.uint8
     assert (codes.tolist(), present.tolist()) == ([1, 0, 1], [3, 200])
+
+
+@given(
+    values=st.lists(st.tuples(st.integers(-20, 2), st.integers(0, 4)), min_size=1, max_size=40),
+    far=st.sampled_from([0, 2**62, -(2**62)]),
+)
+def test_distinct_pairs_counted_from_the_lowest(values: list[tuple[int, int]], far: int) -> None:
+    codes = np.array([code + far for code, _ in values], dtype=np.int64)
+    other = np.array([rest for _, rest in values], dtype=np.uint8)
+    low = min(code for code, _ in values)
+    expected = sorted({5 * (code - low) + rest for code, rest in values})
+    for size in (100, HUGE):
+        assert _codes.distinct_pairs(codes, other, 5, size, low + far).tolist() == expected

@@ -81,8 +81,7 @@ class Log:
         self, who: _frame.Keys, low: int, high: int, period: Integers, span: int
     ) -> tuple[IntArray, IntArray]:
         # Sorted as numbers, the pairs name the customers by the way.
-        keys = who.values.astype(np.int64, copy=False)
-        made = _codes.distinct_pairs(keys - low if low else keys, period, span, high - low + 1)
+        made = _codes.distinct_pairs(who.values, period, span, high - low + 1, low)
         key = made // span
         first = _codes.starts_of_runs(key)
         self.ids = who.named(key[first] + low)

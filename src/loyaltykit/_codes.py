@@ -18,15 +18,18 @@ _MOST_DIRECT = 1 << 24
 
 def unique(values: Integers) -> npt.NDArray[Any]:
     """Return the distinct values, sorted."""
-    if not len(values):
-        return values
     # np.unique hashes since NumPy 2.3, which takes many times as long as a sort.
-    ordered = np.sort(values)
+    return _distinct_in_order(np.sort(values))
+
+
+def _distinct_in_order(ordered: Integers) -> npt.NDArray[Any]:
+    if not len(ordered):
+        return ordered
 
     def kept(part: slice) -> list[Integers]:
         return [ordered[rows][starts_of_runs(ordered, rows)] for rows in _parallel.blocks(part)]
 
-    return np.concatenate([run for runs in _parallel.in_parts(kept, len(values)) for run in runs])
+    return np.concatenate([run for runs in _parallel.in_parts(kept, len(ordered)) for run in runs])
 
 
 def starts_of_runs(values: Integers, rows: slice | None = None) -> npt.NDArray[np.bool_]:
@@ -52,18 +55,22 @@ def distinct(codes: Integers, size: int) -> IntArray:
     return np.flatnonzero(seen).astype(np.int64, copy=False)
 
 
-def distinct_pairs(codes: Integers, other: Integers, width: int, size: int) -> IntArray:
+def distinct_pairs(
+    codes: Integers, other: Integers, width: int, size: int, low: int = 0
+) -> IntArray:
     """Return the distinct pairs of a code below ``size`` and another below ``width``, sorted.
 
-    Each pair is the number code * width + other, which must fit into 64 bits.
+    Each pair is the number (code - low) * width + other, which must fit into 64 bits.
     """
     if size * width > max(_MOST_DIRECT, 4 * len(codes)):
-        return unique(paired(codes, other, width)).astype(np.int64, copy=False)
+        pairs = paired(codes, other, width, low=low)
+        pairs.sort()
+        return _distinct_in_order(pairs)
     seen = np.zeros(size * width, dtype=np.bool_)
 
     def mark(part: slice) -> None:
         for rows in _parallel.blocks(part):
-            seen[paired(codes[rows], other[rows], width)] = True
+            seen[paired(codes[rows], other[rows], width, low=low)] = True
 
     _parallel.in_parts(mark, len(codes))
     return np.flatnonzero(seen).astype(np.int64, copy=False)
@@ -86,9 +93,13 @@ def narrowest(size: int) -> Any:
     return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.int64
 
 
-def paired(codes: Integers, other: Integers, width: int, kind: Any = np.int64) -> Integers:
-    """Return one code of the given kind for two; the second lies below ``width``."""
+def paired(
+    codes: Integers, other: Integers, width: int, kind: Any = np.int64, low: int = 0
+) -> Integers:
+    """Return one code of the given kind for two: (code - low) * width + other."""
     made: Integers = codes.astype(kind)
+    if low:
+        made -= kind(low)
     made *= kind(width)
     # In place, and unsafe in name only: the caller knows that the pair fits.
     np.add(made, other, out=made, casting="unsafe")

@@ -374,9 +374,12 @@ def _polars_codes(codes: Any, levels: Any) -> Compact:
 
 def _polars_physical(series: Any) -> Integers:
     """Return the integers behind a Polars column, -1 for null."""
+    import polars as pl
+
     codes = series.to_physical()
     if codes.null_count():
-        codes = codes.cast(int).fill_null(-1)
+        wider = {pl.UInt8: pl.Int16, pl.UInt16: pl.Int32}.get(codes.dtype.base_type(), pl.Int64)
+        codes = codes.cast(wider).fill_null(-1)
     return np.asarray(codes.to_numpy())
 
 
@@ -428,7 +431,8 @@ def _dictionary(native: Any, ordered: bool) -> tuple[Integers, Any]:
             inside = slice(max(rows.start, start), min(rows.stop, start + len(part)))
             for run in _parallel.blocks(inside):
                 found = part.indices.slice(run.start - start, run.stop - run.start)
-                codes[run] = rank[pc.fill_null(found, -1).to_numpy()]
+                found = pc.fill_null(found, -1) if found.null_count else found
+                codes[run] = rank[found.to_numpy()]
 
     _parallel.in_parts(translated, len(native))
     return codes, values.take(pa.array(order)) if ordered else values
