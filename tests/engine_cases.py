@@ -861,3 +861,95 @@ def attach_at_a_moment(engine: Engine) -> Any:
     }
     lookup = engine.frame({**segments, "tier": ["new", "loyal"]})
     return lk.attach_segments(data, lookup, on="id", time="at", valid_from="since")
+
+
+# ---- keys of two types: one value in both, or none ----------------------------------------------
+
+FAR = 2**32 + 1  # what 32 bits would take for 1
+
+
+def two_types(engine: Engine, *, valid_from: bool = False) -> tuple[Any, Any]:
+    """Return a log with ids of 32 bits, and segments with ids of 64 that do not all fit."""
+    visits: dict[str, list[Any]] = {
+        "row": list(range(6)),
+        "id": [1, 2, 3, 1, 2, 4],
+        "day": [dt.date(2026, month, 5) for month in (1, 1, 1, 2, 2, 3)],
+    }
+    rows: dict[str, list[Any]] = {"id": [1, FAR, 3, -2], "sector": ["B2B", "B2G", "NPO", "B2C"]}
+    if valid_from:
+        rows["valid_from"] = [dt.date(2025, 1, 1)] * 4
+    return engine.with_types(visits, {"id": "int32"}), engine.with_types(rows, {"id": "int64"})
+
+
+@case
+def flow_by_segments_with_wider_ids(engine: Engine) -> Any:
+    log, segments = two_types(engine)
+    return lk.customer_flow(log, "id", "day", by="sector", segments=segments)
+
+
+@case
+def cohorts_by_changing_segments_with_wider_ids(engine: Engine) -> Any:
+    log, segments = two_types(engine, valid_from=True)
+    return lk.cohort_retention(log, "id", "day", by="sector", segments=segments)
+
+
+@own_kind("row")
+def attach_segments_with_wider_ids(engine: Engine) -> Any:
+    log, segments = two_types(engine)
+    return lk.attach_segments(log, segments, on="id")
+
+
+@own_kind("id")
+def tier_of_listed_customers_with_wider_ids(engine: Engine) -> Any:
+    log, segments = two_types(engine)
+    return lk.loyalty_tier(log, "id", "day", customers=segments)
+
+
+@own_kind("row")
+def attach_fractions_to_whole_ids(engine: Engine) -> Any:
+    frame = engine.frame({"row": [0, 1, 2], "id": [1, 2, 2]})
+    segments = engine.frame({"id": [1.5, 2.0], "sector": ["B2B", "B2G"]})
+    return lk.attach_segments(frame, segments, on="id")
+
+
+@own_kind("row")
+def attach_noon_to_days(engine: Engine) -> Any:
+    frame = engine.frame({"row": [0, 1], "on": [dt.date(2026, 1, 5), dt.date(2026, 1, 6)]})
+    at = [dt.datetime(2026, 1, 5, 12), dt.datetime(2026, 1, 6)]
+    segments = engine.frame({"on": at, "sector": ["B2B", "B2G"]})
+    return lk.attach_segments(frame, segments, on="on")
+
+
+@own_kind("row")
+def attach_nanoseconds_to_microseconds(engine: Engine) -> Any:
+    at = [dt.datetime(2026, 1, 5, 12), dt.datetime(2026, 1, 6)]
+    frame = engine.with_types({"row": [0, 1], "at": at}, {"at": "timestamp[us]"})
+    kind = "timestamp[us]" if engine.name == "spark" else "timestamp[ns]"
+    segments = engine.with_types({"at": at, "sector": ["B2B", "B2G"]}, {"at": kind})
+    return lk.attach_segments(frame, segments, on="at")
+
+
+# ---- answers that are no points -----------------------------------------------------------------
+
+
+@case
+def nps_of_fractions_coerced(engine: Engine) -> Any:
+    scores = [i / 7 for i in range(70)]
+    return lk.nps(engine.frame({"nps": [*scores, None]}), "nps", errors="coerce")
+
+
+@case
+def nps_with_a_blank_code_just_off_the_scale(engine: Engine) -> Any:
+    scores = [10.0, 11.0, 9.0, 12.0, 3.0, 11.5, None]
+    return lk.nps(engine.frame({"nps": scores}), "nps", missing=(11,), errors="coerce")
+
+
+@case
+def flow_by_month_of_compact_texts(engine: Engine) -> Any:
+    days = ["20260105", "20260206", "2026-02-07", " 2026-03-01 "]
+    return lk.customer_flow(engine.frame({"id": [1, 1, 2, 2], "day": days}), "id", "day")
+
+
+@own_kind("id", "valid_from")
+def tier_by_month_of_no_rows(engine: Engine) -> Any:
+    return lk.loyalty_tier(no_log(engine), "id", "day", freq="month")

@@ -299,6 +299,13 @@ def bad_scores(*values: Any) -> Columns:
 DUPLICATES: dict[str, list[Any]] = {"id": [1, 2, 2, 2], "sector": ["a", "b", "b", "c"]}
 
 REFUSALS: dict[str, Refusal] = {
+    "a zone for texts that have none": (
+        lambda e: lk.customer_flow(
+            e.frame({"id": [1], "day": ["2026-01-05"]}), "id", "day", tz="Asia/Jakarta"
+        ),
+        ParameterError,
+        r"^tz='Asia/Jakarta': 'day' has no time zone to convert from",
+    ),
     "a score that is no column": (
         lambda e: lk.nps(e.frame(ANSWERS), "npss"),
         ColumnNotFoundError,

@@ -115,6 +115,8 @@ def test_what_is_no_date(lazy: str, values: list[Any]) -> None:
 def test_a_small_table_beside_a_query(lazy: str) -> None:
     frame = query(lazy, {"place": [0]})
     day = dt.date(2026, 1, 31)
-    made = _lazy.table_beside(frame, {"i": [1, 2], "on": [day, day]})
+    made = _lazy.table_beside(frame, {"i": [1, 2], "on": [day, day]}, [int, dt.date])
     rows = frame.join(made, how="cross").collect().sort("i").rows()
     assert rows == [(0, 1, day), (0, 2, day)]
+    nothing = _lazy.table_beside(frame, {"i": [], "on": []}, [int, dt.date])
+    assert len(frame.join(nothing, how="cross").collect()) == 0

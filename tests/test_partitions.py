@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,44 @@ def test_a_partition_of_another_type_is_brought_to_the_frames() -> None:
     assert same["id"].tolist() == [1, 2]
     with pytest.raises(DataError, match=r"'id': one partition holds str.* says int64"):
         _partitions._typed(len, pd.DataFrame({"id": ["x"]}), types=wanted, names=["id"])
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1.5, 2.0], "int64"),
+        ([5, 0], "bool"),
+        ([2**32 + 1], "int32"),
+        ([3], "str"),
+        (["01"], "int64"),
+    ],
+)
+def test_a_partition_is_never_brought_to_another_value(values: list[Any], dtype: str) -> None:
+    assert _partitions._same_values(pd.Series(values), pd.Series([], dtype=dtype).dtype) is None
+
+
+def test_equal_ids_have_one_home() -> None:
+    """Whatever the type that they come in; those of Dask's own hash would differ."""
+    at = pd.Series(pd.to_datetime(["2026-01-05", "2026-01-06"]))
+    alike: list[list[pd.Series[Any]]] = [
+        [
+            pd.Series([1, 2]),
+            pd.Series([1.0, 2.0]),
+            pd.Series([1, 2], dtype="int8"),
+            pd.Series([1, 2], dtype="Int64"),
+            pd.Series([1, 2], dtype=object),
+            pd.Series([Decimal("1.0"), Decimal("2.00")]),
+        ],
+        [at.astype("datetime64[us]"), at.astype("datetime64[ns]"), at.dt.date],
+        [pd.Series(["a", "b"]), pd.Series(["a", "b"], dtype=object)],
+        [pd.Series([True, False]), pd.Series([True, False], dtype=object)],
+    ]
+    for same in alike:
+        homes = [_partitions._home(values).tolist() for values in same]
+        assert all(home == homes[0] for home in homes)
+        assert homes[0][0] != homes[0][1]
+    with pytest.raises(DataError, match="holds mixed-integer values"):
+        _partitions._home(pd.Series([1, "a"], dtype=object))
 
 
 # ---- on a cluster -------------------------------------------------------------------------------
@@ -176,3 +215,40 @@ def test_the_shuffle_brings_every_customer_together() -> None:
     assert len(pairs) < len(frame)
     homes = pairs.shuffle(on=ID).map_partitions(lambda part: part[[ID]].drop_duplicates())
     assert homes.compute()[ID].is_unique
+
+
+@pytest.mark.engines
+@pytest.mark.usefixtures("cluster")
+def test_partitions_of_several_zones() -> None:
+    import dask.dataframe as dd
+
+    frame = dd.from_map(zoned, range(2), meta=pd.DataFrame({"nps": [1], "day": ["x"]}).head(0))
+    words = "'day' holds times of several zones or none"
+    with pytest.raises(DataError, match=words):
+        lk.nps(frame, "nps", time="day")
+    with pytest.raises(DataError, match=words):
+        lk.customer_flow(frame, "nps", "day")
+
+
+def zoned(part: int) -> pd.DataFrame:
+    day = ["2026-01-05", "2026-02-01T00:00:00+01:00"][part]
+    return pd.DataFrame({"nps": [9], "day": [day]})
+
+
+@pytest.mark.engines
+@pytest.mark.usefixtures("cluster")
+def test_ids_of_another_type_beside_a_frame() -> None:
+    import dask
+    import dask.dataframe as dd
+
+    rows = whole().assign(id=lambda f: f["id"] % 9)
+    segments = pd.DataFrame({"id": pd.Series(range(9), dtype=object), "sector": list("abcabcabc")})
+    with dask.config.set({"dataframe.convert-string": False}):
+        log, beside = (dd.from_pandas(frame, npartitions=3) for frame in (rows, segments))
+    wanted = lk.customer_flow(rows, "id", "day", by="sector", segments=segments)
+    found = lk.customer_flow(log, "id", "day", by="sector", segments=beside)
+    assert frame_rows(found) == frame_rows(wanted)
+    attached = lk.attach_segments(log, beside, on="id").compute()
+    assert attached["sector"].tolist() == [list("abcabcabc")[i] for i in attached["id"]]
+    tiers = lk.loyalty_tier(log, "id", "day", customers=beside).compute()
+    assert sorted(tiers["id"]) == list(range(9))

@@ -11,7 +11,7 @@ from conftest import Engine
 
 import loyaltykit as lk
 from loyaltykit import _frame, _sources
-from loyaltykit.errors import ColumnNotFoundError
+from loyaltykit.errors import ColumnNotFoundError, ParameterError
 
 ROWS: dict[str, list[Any]] = {"id": [1, 2], "day": ["2026-01-05", "2026-02-06"], "nps": [9, 3]}
 LAZY = ["polars-lazy", "duckdb"]
@@ -63,3 +63,21 @@ def test_result_tables_are_taken_in_memory() -> None:
     for call in (lk.to_records, lambda t: lk.pool(t, over="sector"), lk.scorecard):
         with pytest.raises(TypeError, match=r"not LazyFrame of polars\. Collect it first"):
             call(table)
+
+
+@pytest.mark.parametrize("lazy", LAZY)
+def test_names_of_our_own_are_not_taken(lazy: str) -> None:
+    log = Engine(lazy).frame({**ROWS, "lk id": [1, 2]})
+    with pytest.raises(ParameterError, match=r"data has columns that are named like.*'lk id'"):
+        lk.customer_flow(log, "id", "day")
+
+
+def test_dots_in_names() -> None:
+    """DuckDB takes them for a path; columns that are not in use may be called anything."""
+    log = Engine("duckdb").frame({**ROWS, "a.b": [1, 2]})
+    assert lk.nps(log, "nps")["n"].tolist() == [2]
+    with pytest.raises(ParameterError, match=r"'a\.b': DuckDB reads a dot.*Rename the column"):
+        lk.nps(log, "nps", by="a.b")
+    assert lk.nps(Engine("polars-lazy").frame({**ROWS, "a.b": [1, 2]}), "nps", by="a.b")[
+        "a.b"
+    ].tolist() == [1, 2]

@@ -7,7 +7,7 @@ follows from each pair and the one before it. The counts of shards split by cust
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,7 +133,7 @@ def counted(
     frame: _frame.Frame,
     customer: str,
     time: str,
-    count: Callable[[Activity, Split], IntArray],
+    kind: str,
     *,
     by: Sequence[str],
     lookup: _frame.Frame | None,
@@ -142,11 +142,11 @@ def counted(
     tz: str | None,
     errors: str,
 ) -> Counts:
-    """Reduce a log to its activity and its split, and count them as `flows` or `cohorts` do."""
+    """Reduce a log to its activity and its split, and count "flows" or "cohorts"."""
     log = read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors, ordered=False)
     active = activity(log, freq)
     split = read_split(frame, log, customer, by, lookup)
-    table = count(active, split)
+    table = COUNTS[kind](active, split)
     groups = np.flatnonzero(table.any(axis=(1, 2)))
     return _counts(keys_of(split, groups), table[groups], active, log.end)
 
@@ -154,7 +154,7 @@ def counted(
 def from_cells(
     cells: _frame.Frame,
     by: Sequence[str],
-    width: int,
+    kind: str,
     active: Activity,
     end: np.datetime64 | None,
 ) -> Counts:
@@ -163,11 +163,11 @@ def from_cells(
     Of ``active`` only the periods matter, not the customers.
     """
     groups = _frame.group(cells, by)
-    period, kind, n = (cells[name].to_numpy().astype(np.int64) for name in _CELL)
-    rows = active.span if width == KINDS else active.span * width
+    period, place, n = (cells[name].to_numpy().astype(np.int64) for name in _CELL)
+    rows, width = (active.span, KINDS) if kind == "flows" else (active.span**2, active.span)
     refuse_blow_up(groups.size * rows, active, _MOST_ROWS)
     table = np.zeros((groups.size, active.span, width), dtype=np.int64)
-    np.add.at(table, (groups.codes, period - active.first, kind), n)
+    np.add.at(table, (groups.codes, period - active.first, place), n)
     return _counts(groups.keys, table, active, end)
 
 
@@ -508,3 +508,6 @@ def cohorts(active: Activity, split: Split) -> IntArray:
     refuse_blow_up(size, active, _MOST_ROWS)
     cells = np.bincount(row[of_pair] + period, minlength=size)
     return cells.reshape(split.length + 1, span, span).astype(np.int64)
+
+
+COUNTS = {"flows": flows, "cohorts": cohorts}

@@ -336,9 +336,27 @@ def bad_counts(column: str, count: int, values: Iterable[object]) -> NoReturn:
     raise DataError(msg)
 
 
+def check_total(column: str | None, total: float) -> None:
+    """Refuse counts that are too many to be summed exactly."""
+    if total >= 2**53:
+        msg = (
+            f"counts={column!r} add up to more than 2**53 answers, which cannot be summed exactly."
+        )
+        raise DataError(msg)
+
+
 def counts_are_numbers(column: str, dtype: object) -> NoReturn:
     """Raise for a column of counts that holds no numbers."""
     msg = f"counts={column!r} must be a column of whole numbers, not {dtype}."
+    raise DataError(msg)
+
+
+def zones_in_text(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for texts that name a zone, where the engine cannot read them."""
+    msg = (
+        f"{column!r}: {rows(count)} with texts that name a time zone: {listed(values)}. A lazy "
+        "engine reads none from text: cast the column to a timestamp first."
+    )
     raise DataError(msg)
 
 

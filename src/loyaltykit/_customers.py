@@ -5,6 +5,7 @@ What comes out is a query as well, in the caller's engine; only facts for the ch
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,10 +45,14 @@ def tiers(
     """Return the tier of every customer at every start, as `tiers._tiers` makes it."""
     first = log.active.first
     rows = log.rows.with_columns(_lazy.period("month").alias(_MONTH))
+    if customers is not None:
+        customers = customers.with_columns(_lazy.value(customers, customer).alias(ID))
+        _queries.refuse_null_keys(customers, ID, customer, "customers")
+        rows, customers = _lazy.alike(rows, customers, ID, customer, ("data", "customers"))
     # What happens on a day counts from the next start on; a single start counts all.
     counts_from = nw.col(PERIOD) - first + 1 if freq else _lazy.integer(0, _START)
     rows = rows.with_columns(counts_from.alias(_START))
-    bought = rows if purchase is None else _purchases(rows, purchase)
+    bought = rows if purchase is None else rows.filter(_flag(rows, purchase)[1])
     days = bought.select(ID, DAY, _MONTH, _START).unique()
     opened = days.group_by(ID, _MONTH).agg(nw.col(_START).min())
     closed = opened.with_columns(_leaves(window, starts, first, freq).alias(_START))
@@ -55,7 +60,7 @@ def tiers(
         _changes(days, 1, 0),
         _changes(opened, 0, 1),
         _changes(closed, 0, -1),
-        _changes(_grid(rows, customer, customers, len(starts)), 0, 0),
+        _changes(_grid(rows, customers, len(starts)), 0, 0),
     ]
     both = nw.concat(changes, how="vertical").filter(nw.col(_START) < len(starts))
     sums = _lazy.total(nw.col(_PURCHASES), _PURCHASES), _lazy.total(nw.col(_MONTHS), _MONTHS)
@@ -64,20 +69,22 @@ def tiers(
     return _labelled(at.with_columns(*running), customer, starts, freq, periods, labels)
 
 
-def _purchases(rows: Query, purchase: str) -> Query:
-    """Return the rows in which a column of true and false, or of 1 and 0, is true."""
-    flag = nw.col(purchase)
-    dtype = rows.collect_schema()[purchase]
-    if dtype == nw.Boolean:
-        bad, true = flag.is_null(), flag
-    elif dtype.is_numeric():
-        bad, true = flag.is_null() | ~((flag == 0) | (flag == 1)), flag == 1
-    else:
-        bad, true = nw.lit(0) == 0, nw.lit(0) == 1
-    count = _lazy.only_row(rows.select(_lazy.number(bad, N)))[N]
+def refuse_unclear(query: Query, purchase: str) -> None:
+    """Refuse a column that should hold true and false, or 1 and 0, where it does not."""
+    unclear, _ = _flag(query, purchase)
+    count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
     if count:
-        _checks.not_flags(purchase, count, _lazy.shown(rows.filter(bad), purchase))
-    return rows.filter(true)
+        _checks.not_flags(purchase, count, _lazy.shown(query.filter(unclear), purchase))
+
+
+def _flag(query: Query, purchase: str) -> tuple[nw.Expr, nw.Expr]:
+    """Return where a column is neither true nor false, and where it is true."""
+    flag, dtype = nw.col(purchase), query.collect_schema()[purchase]
+    if dtype == nw.Boolean:
+        return flag.is_null(), flag
+    if dtype.is_numeric():
+        return flag.is_null() | ~((flag == 0) | (flag == 1)), flag == 1
+    return nw.lit(0) == 0, nw.lit(0) == 1
 
 
 def _changes(rows: Query, purchases: int, months: int) -> Query:
@@ -87,17 +94,14 @@ def _changes(rows: Query, purchases: int, months: int) -> Query:
     )
 
 
-def _grid(rows: Query, customer: str, customers: Query | None, length: int) -> Query:
+def _grid(rows: Query, customers: Query | None, length: int) -> Query:
     """Return every customer with every start at which the customer was known."""
     known = rows.group_by(ID).agg(nw.col(_START).min())
     if customers is not None:
-        listed = customers.with_columns(_lazy.value(customers, customer).alias(ID))
-        _queries.refuse_null_keys(listed, ID, customer, "customers")
-        listed = listed.select(_lazy.like(listed, ID, rows, customer, "customers"))
-        listed = listed.with_columns(_lazy.integer(0, _START))
+        listed = customers.select(ID, _lazy.integer(0, _START))
         both = nw.concat([known, listed], how="vertical")
         known = both.group_by(ID).agg(nw.col(_START).min())
-    numbers = _lazy.table_beside(rows, {_ROW: list(range(length))})
+    numbers = _lazy.table_beside(rows, {_ROW: list(range(length))}, [int])
     grid = known.join(numbers, how="cross").filter(nw.col(_ROW) >= nw.col(_START))
     return grid.select(ID, nw.col(_ROW).cast(nw.Int64).alias(_START))
 
@@ -151,13 +155,14 @@ def _labelled(
     columns = [nw.col(ID).alias(customer), tier.alias("tier")]
     if freq is not None:
         dates = starts.astype("datetime64[D]").tolist()
-        known = _lazy.table_beside(at, {_START: list(range(len(starts))), "valid_from": dates})
+        made = {_START: list(range(len(starts))), "valid_from": dates}
+        known = _lazy.table_beside(at, made, [int, dt.date])
         at = at.join(known, on=_START, how="inner")
         columns.insert(1, nw.col("valid_from"))
-    made = at.select(*columns)
-    if made.implementation.is_polars():  # the others keep no order
-        made = made.sort(customer, *(["valid_from"] if freq else []))
-    return made.to_native()
+    tiers = at.select(*columns)
+    if tiers.implementation.is_polars():  # the others keep no order
+        tiers = tiers.sort(customer, *(["valid_from"] if freq else []))
+    return tiers.to_native()
 
 
 # ---- segments joined to rows --------------------------------------------------------------------
@@ -181,7 +186,7 @@ def attach(
     lookup = lookup.with_columns(_lazy.value(lookup, key).alias(as_) for as_, key in pairs)
     for as_, key in pairs:
         _queries.refuse_null_keys(lookup, as_, key)
-    lookup = lookup.with_columns(_lazy.like(lookup, as_, query, key) for as_, key in pairs)
+        query, lookup = _lazy.alike(query, lookup, as_, key, ("data", "segments"))
     added = [nw.col(name).alias(f"lk column {i}") for i, name in enumerate(columns)]
     if time is None or valid_from is None:
         _queries.refuse_duplicates(lookup, own, keys)

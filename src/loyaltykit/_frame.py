@@ -43,8 +43,9 @@ EagerFrame, LazyFrame = nw.DataFrame, nw.LazyFrame  # for isinstance, which take
 Series = nw.Series[Any]
 
 VALUES = "score"
-# Columns of our own beside the user's: a blank in the name keeps them apart from any key.
-ID, DAY, PERIOD, N, ROWS = (f"lk {name}" for name in ("id", "day", "period", "n", "rows"))
+# How columns of our own begin, beside the user's; his may not begin so.
+OWN = "lk "
+ID, DAY, PERIOD, N, ROWS = (OWN + name for name in ("id", "day", "period", "n", "rows"))
 EAGER = "pandas, Polars or PyArrow"
 ENGINES = f"{EAGER}, Polars lazy, DuckDB, PySpark or Dask"
 

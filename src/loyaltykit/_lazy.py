@@ -7,6 +7,7 @@ tables are pandas frames. Times become integers in the engine (microseconds, day
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ import narwhals.stable.v2 as nw
 from loyaltykit import _checks, _engines
 from loyaltykit._engines import DUCKDB, SPARK
 from loyaltykit._frame import DAY, PERIOD, Frame, N, Query
-from loyaltykit.errors import DataError
+from loyaltykit.errors import DataError, ParameterError
 
 # Columns of our own: wall-clock times, and the same as microseconds since 1970.
 CLOCK, MOMENT = "lk clock", "lk moment"
@@ -26,8 +27,13 @@ _DAY = 86_400 * _SECOND
 MONDAY = 3  # as in `_calendar`: 1970-01-01 was a Thursday
 _LEAPS_TO_1970 = 477  # years before 1970 that had a 29 February, by the Gregorian rule
 _MOST_SHOWN = 6
+_MOST_ROWS = 5_000_000  # that a query may bring out of the engine
+# Texts that are read, texts that name a zone, and texts that are dates in yet another form.
 _COMPACT = r"^\d{8}$"
-_ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?$"
+_ISO = r"^\d{4}-\d\d-\d\d([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?)?$"
+_ZONED = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
+_SHAPE = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?$"
+_OTHER = r"^(\d{4}-\d|\d{8}T)"
 
 
 # ---- columns ------------------------------------------------------------------------------------
@@ -67,15 +73,37 @@ def integer(number: int, name: str) -> nw.Expr:
     return nw.lit(number, dtype=nw.Int64).alias(name)
 
 
-def like(frame: Query, column: str, other: Query, name: str, kind: str = "segments") -> nw.Expr:
-    """Return a key column in the type of the same column of the data, so that the two join."""
-    own, wanted = frame.collect_schema()[column], other.collect_schema()[column]
-    if own == wanted:
-        return nw.col(column)
-    kinds = [_kind(wanted), _kind(own)]
+def alike(
+    first: Query, second: Query, column: str, name: str, frames: tuple[str, str]
+) -> tuple[Query, Query]:
+    """Return two frames whose key columns are of one type that holds both, so that they join."""
+    types = [frame.collect_schema()[column] for frame in (first, second)]
+    if types[0] == types[1]:
+        return first, second
+    kinds = [_kind(dtype) for dtype in types]
     if kinds[0] != kinds[1]:
-        _checks.different_key_types(name, ("data", kind), kinds)
-    return nw.col(column).cast(wanted)
+        _checks.different_key_types(name, frames, kinds)
+    wide = nw.col(column).cast(_common(types, name, frames))
+    return first.with_columns(wide), second.with_columns(wide)
+
+
+def _common(types: Sequence[Any], name: str, frames: tuple[str, str]) -> Any:
+    """Return the type that holds what two types of one kind hold; never the narrower one."""
+    if _kind(types[0]) == "text":
+        return nw.String
+    if all(dtype.is_integer() for dtype in types):
+        if all(dtype.is_unsigned_integer() for dtype in types):
+            return nw.UInt64
+        return nw.Int128 if nw.UInt64 in types else nw.Int64
+    if all(dtype.is_integer() or dtype.is_float() for dtype in types):
+        return nw.Float64
+    if _kind(types[0]) == "dates":
+        fine = any(getattr(dtype, "time_unit", None) == "ns" for dtype in types)
+        return nw.Datetime("ns" if fine else "us")
+    if _kind(types[0]) == "dates with a time zone":
+        return nw.Datetime("us", "UTC")
+    # Decimals would lose digits as floats, and be rounded as integers.
+    return _checks.different_key_types(name, frames, [str(dtype) for dtype in types])
 
 
 def _kind(dtype: Any) -> str:
@@ -113,6 +141,9 @@ def with_clock(frame: Query, name: str, tz: str | None) -> tuple[Query, str | No
     if zone is None and tz is not None and dtype in (nw.Date, nw.Datetime):
         _checks.naive_times(tz, name)
     if dtype == nw.Date or (dtype == nw.Datetime and zone is None):
+        if frame.implementation is DUCKDB:  # where a date may be infinite
+            quoted = _quoted(name)
+            return _with_sql(frame, f"CASE WHEN isfinite({quoted}) THEN {quoted} END"), None
         return frame.with_columns(column.alias(CLOCK)), None
     if dtype == nw.Datetime:
         if tz is None and not frame.implementation.is_polars():
@@ -140,17 +171,22 @@ def _in_known_type(frame: Query, name: str) -> Query:
         return frame
     import duckdb
 
-    quoted = name.replace('"', '""')
-    cast = duckdb.SQLExpression(f'CAST("{quoted}" AS TIMESTAMPTZ)').alias(name)
+    cast = duckdb.SQLExpression(f"CAST({_quoted(name)} AS TIMESTAMPTZ)").alias(name)
     others = duckdb.StarExpression(exclude=[name])
     return query_of(native.select(others, cast))
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _in_zone(frame: Query, name: str, tz: str | None) -> Query:
     """Return the frame with CLOCK, what the clocks of a zone showed at the moments of a column."""
     if frame.implementation is DUCKDB:
-        quoted = name.replace('"', '""')
-        return _with_sql(frame, f"timezone('{tz}', \"{quoted}\")")
+        quoted = _quoted(name)
+        local = f"CASE WHEN isfinite({quoted}) THEN timezone('{tz}', {quoted}) END"
+        return _with_sql(frame, local)
     if frame.implementation is SPARK:
         # By way of microseconds: a cast would go through the clock of the session's zone, which
         # shows one hour twice a year.
@@ -160,6 +196,19 @@ def _in_zone(frame: Query, name: str, tz: str | None) -> Query:
         return _with_sql(frame, f"TIMESTAMP_NTZ '1970-01-01 00:00:00' + {since}")
     column = nw.col(name).dt.convert_time_zone(tz) if tz else nw.col(name)
     return frame.with_columns(column.dt.replace_time_zone(None).alias(CLOCK))
+
+
+def odd_texts(frame: Query, name: str) -> tuple[nw.Expr, nw.Expr] | None:
+    """Return where a text names a zone, and where it is a date that lazy engines do not read.
+
+    Both are refused even where bad dates are left out, because pandas would read them. Columns that
+    hold no text have neither.
+    """
+    if frame.collect_schema()[name] not in (nw.String, nw.Categorical, nw.Enum):
+        return None
+    text = nw.col(name).cast(nw.String).str.strip_chars()
+    zoned = text.str.contains(_ZONED)
+    return zoned, text.str.contains(_OTHER) & ~text.str.contains(_SHAPE) & ~zoned
 
 
 def _parsed(frame: Query, name: str) -> Query:
@@ -260,9 +309,17 @@ def next_start(frame: Query, freq: str) -> nw.Expr:
 
 
 def collected(frame: Query) -> Frame:
-    """Return a small table as a pandas frame."""
+    """Return a small table as a pandas frame; refuse one that is not."""
+    frame = frame.head(_MOST_ROWS + 1)
     # What Arrow calls a dictionary was an ENUM in DuckDB, whose values have an order.
-    return _engines.as_pandas(frame.collect(), ordered=frame.implementation is DUCKDB)
+    found = _engines.as_pandas(frame.collect(), ordered=frame.implementation is DUCKDB)
+    if len(found) > _MOST_ROWS:
+        msg = (
+            f"More than {_MOST_ROWS:,} rows are left when all that is alike is counted. Are the "
+            "columns for answers, keys and dates the right ones?"
+        )
+        raise DataError(msg)
+    return found
 
 
 def only_row(frame: Query) -> dict[str, Any]:
@@ -272,10 +329,26 @@ def only_row(frame: Query) -> dict[str, Any]:
 
 def shown(frame: Query, name: str) -> list[Any]:
     """Return a few values of a column, for a message."""
+    if frame.collect_schema()[name] in (nw.Date, nw.Datetime):
+        frame = frame.with_columns(nw.col(name).cast(nw.String))  # Python knows no infinite date
     return frame.select(name).unique().sort(name).head(_MOST_SHOWN).collect()[name].to_list()
 
 
 # ---- in the engine ------------------------------------------------------------------------------
+
+
+def only(frame: Query, names: Sequence[str]) -> Query:
+    """Return a query of some columns; refuse names that its engine would take apart."""
+    marks = {DUCKDB: ".", SPARK: ".`"}.get(frame.implementation, "")
+    odd = [name for name in names if any(mark in name for mark in marks)]
+    if odd:
+        engine = "DuckDB" if frame.implementation is DUCKDB else "Spark"
+        msg = (
+            f"{_checks.listed(odd)}: {engine} reads a dot or a backtick in a name as a path. "
+            "Rename the column first."
+        )
+        raise ParameterError(msg)
+    return frame.select(names)
 
 
 def query_of(native: Any) -> Query:
@@ -291,20 +364,26 @@ def numbered(frame: Query, name: str) -> Query:
     return query_of(frame.to_native().with_row_index(name))
 
 
-def table_beside(query: Query, columns: dict[str, list[Any]]) -> Query:
-    """Return a small table in the engine, and the session, of a query."""
-    native = query.to_native()
+def table_beside(frame: Query, columns: dict[str, list[Any]], kinds: Sequence[Any]) -> Query:
+    """Return a small table of integers (int) and dates in the engine, and session, of a query."""
+    native = frame.to_native()
     rows = list(zip(*columns.values(), strict=True))
-    if query.implementation is SPARK:
-        kinds = ("bigint" if isinstance(values[0], int) else "date" for values in columns.values())
-        schema = ", ".join(f"`{name}` {kind}" for name, kind in zip(columns, kinds, strict=True))
+    if frame.implementation is SPARK:
+        types = ("bigint" if kind is int else "date" for kind in kinds)
+        schema = ", ".join(f"`{name}` {kind}" for name, kind in zip(columns, types, strict=True))
         return query_of(native.sparkSession.createDataFrame(rows, schema))
-    if query.implementation is DUCKDB:
-        texts = ([v if isinstance(v, int) else f"DATE '{v}'" for v in row] for row in rows)
+    if frame.implementation is DUCKDB:
+        nothing = tuple(0 if kind is int else dt.date(1970, 1, 1) for kind in kinds)
+        filled = rows or [nothing]
+        texts = ([v if isinstance(v, int) else f"DATE '{v}'" for v in row] for row in filled)
         values = ", ".join("(" + ", ".join(map(str, row)) + ")" for row in texts)
-        names = ", ".join(f'"{name}"' for name in columns)
-        made = native.query("lk", f"SELECT * FROM (VALUES {values}) AS t({names})")
-        return query_of(made)
+        names = ", ".join(map(_quoted, columns))
+        made = f"SELECT * FROM (VALUES {values}) AS t({names}) WHERE {'true' if rows else 'false'}"
+        return query_of(native.query("lk", made))
     import polars as pl
 
-    return query_of(pl.LazyFrame(columns))
+    columns_of = {
+        name: pl.Int64 if kind is int else pl.Date
+        for name, kind in zip(columns, kinds, strict=True)
+    }
+    return query_of(pl.LazyFrame(columns, schema=columns_of))

@@ -20,7 +20,7 @@ from loyaltykit.errors import DataError
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-_BOUGHT = "lk bought"
+_BOUGHT, _HOME = "lk bought", "lk home"
 _MOST_SHOWN = 6
 
 
@@ -44,6 +44,7 @@ class _Part(NamedTuple):
     without_id: int
     dropped: int
     moments: tuple[int, int] | None
+    timed: bool
     zone: str | None
     shown: list[Any]
 
@@ -115,13 +116,14 @@ def _group_periods(
 
 
 def _told_nothing() -> _Part:
-    return _Part(None, 0, 0, 0, 0, None, None, [])
+    return _Part(None, 0, 0, 0, 0, None, False, None, [])
 
 
 def _times(frame: Frame, time: str, tz: str | None) -> tuple[_frame.TimeArray, _Part]:
     """Return the wall-clock times of a partition, and how many are missing or none."""
     times = _frame.read_times(frame[time], tz, "coerce")
-    told = _told_nothing()._replace(zone=times.zone if len(frame) else None)
+    timed = not np.isnat(times.values).all()
+    told = _told_nothing()._replace(timed=timed, zone=times.zone if timed else None)
     if times.lost is None:
         return times.values, told
     bad = times.lost & ~frame[time].is_null().to_numpy()
@@ -131,7 +133,7 @@ def _times(frame: Frame, time: str, tz: str | None) -> tuple[_frame.TimeArray, _
 
 
 def _refuse_times(parts: Sequence[_Part], time: str, errors: str) -> None:
-    zones = {part.zone for part in parts if part.moments or part.zone}
+    zones = {part.zone for part in parts if part.timed}
     if len(zones) > 1:
         msg = f"{time!r} holds times of several zones or none: bring them to one first."
         raise DataError(msg)
@@ -198,30 +200,29 @@ def counted(
     source: Partitions,
     customer: str,
     time: str,
-    count: Callable[[_activity.Activity, _activity.Split], IntArray],
+    kind: str,
     *,
     by: Sequence[str],
     lookup: Partitions | None,
     freq: str,
     **options: Any,
 ) -> _activity.Counts:
-    """Count a log as `_activity.flows` or `_activity.cohorts` does."""
+    """Count the "flows" or the "cohorts" of a log."""
     active, end, zone = _observed(source, customer, time, None, freq=freq, **options)
     own = [] if lookup is not None else by
-    width = active.span if count is _activity.cohorts else _activity.KINDS
     if end is None or not active.span:
         meta = source.frame if lookup is None else lookup.frame
         cells = _frame.open_frame(_no_cells(meta._meta[list(by)]))
-        return _activity.from_cells(cells, by, width, active, end)
+        return _activity.from_cells(cells, by, kind, active, end)
     pairs = _distinct(source, customer, time, own, options["tz"], end, freq=freq)
-    parts = [pairs.shuffle(on=ID)]
+    parts = [pairs.shuffle(on=_HOME)]
     if lookup is not None:
-        parts.append(_beside(lookup, customer, parts[0]))
+        parts.append(_at_home(_known(lookup.frame, [customer, *by]), [customer], parts[0]))
     cell = functools.partial(
-        _cells, customer=customer, by=by, count=count, active=active, end=end, zone=zone
+        _cells, customer=customer, by=by, kind=kind, active=active, end=end, zone=zone
     )
     cells = _frame.open_frame(_over(parts, cell).compute().reset_index(drop=True))
-    return _activity.from_cells(cells, by, width, active, end)
+    return _activity.from_cells(cells, by, kind, active, end)
 
 
 def _no_cells(keys: Any) -> Any:
@@ -274,7 +275,8 @@ def _distinct_rows(
     kept = ~frame[customer].is_null().to_numpy() & (times < end)  # NaT is not before anything
     days = _calendar.day_numbers(times[kept])
     made = frame.to_native()[kept]
-    columns = {ID: _plain(made[customer]), PERIOD: _calendar.period_codes(days, freq)}
+    ids = _plain(made[customer])
+    columns = {ID: ids, _HOME: _home(ids), PERIOD: _calendar.period_codes(days, freq)}
     if purchase is not None:
         columns[_BOUGHT] = _frame.flags(frame[purchase])[kept]
     columns |= {name: made[name] for name in own}
@@ -287,7 +289,7 @@ def _cells(
     *,
     customer: str,
     by: Sequence[str],
-    count: Callable[[_activity.Activity, _activity.Split], IntArray],
+    kind: str,
     active: _activity.Activity,
     end: np.datetime64,
     zone: str | None,
@@ -300,9 +302,9 @@ def _cells(
     mine = active._replace(customer=owner, period=period)
     beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
     split = _activity.read_split(frame, log, customer, by, beside)
-    table = count(mine, split)
-    group, at, kind = np.nonzero(table)
-    columns = {PERIOD: active.first + at, _activity.KIND: kind, N: table[group, at, kind]}
+    table = _activity.COUNTS[kind](mine, split)
+    group, at, place = np.nonzero(table)
+    columns = {PERIOD: active.first + at, _activity.KIND: place, N: table[group, at, place]}
     return _frame.table(_activity.keys_of(split, group), columns, len(group))
 
 
@@ -313,20 +315,42 @@ def _log(
     return _activity.Log(who, day.astype("datetime64[D]"), None, end, zone)
 
 
-def _beside(lookup: Partitions, customer: str, shuffled: Any) -> Any:
-    """Return a frame of segments or customers, each row in the partition of its customer."""
-    frame = _known(lookup.frame, [customer])
-    wanted = shuffled._meta[ID].dtype
-    add = functools.partial(_with_id, customer=customer, wanted=wanted)
-    return _over([frame], add).shuffle(on=ID, npartitions=shuffled.npartitions)
+def _at_home(frame: Any, keys: Sequence[str], beside: Any = None) -> Any:
+    """Return a frame shuffled so that rows of one key are together, and in step with another's."""
+    homed = _over([frame], functools.partial(_with_home, keys=keys))
+    return homed.shuffle(on=_HOME, npartitions=(frame if beside is None else beside).npartitions)
 
 
-def _with_id(part: Any, customer: str, wanted: Any) -> Any:
-    ids = _plain(part[customer])
-    both = (kind.kind in "iuf" for kind in (ids.dtype, wanted) if isinstance(kind, np.dtype))
-    if ids.dtype != wanted and sum(both) == 2 and ids.notna().all():
-        ids = ids.astype(wanted)
-    return part.assign(**{ID: ids})
+def _with_home(part: Any, keys: Sequence[str]) -> Any:
+    homes = np.zeros(len(part), dtype=np.uint64)
+    for key in keys:
+        homes = homes * np.uint64(31) + _home(_plain(part[key]))
+    return part.assign(**{_HOME: homes})
+
+
+def _home(ids: Any) -> npt.NDArray[np.uint64]:
+    """Return a number that is the same for ids that are equal, whatever types they come in.
+
+    Dask's own hash tells 1 from 1.0, and so would part the rows of one customer.
+    """
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(ids, skipna=True)
+    if kind in _NUMBERS:
+        plain = ids if kind == "decimal" or ids.dtype != object else ids.astype("Float64")
+        numbers = plain.astype("float64" if kind == "decimal" else plain.dtype)
+        floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0
+        return np.asarray(pd.util.hash_array(floats))
+    if kind in ("datetime64", "datetime", "date"):
+        times = pd.to_datetime(ids, utc=True).dt.as_unit("us").to_numpy(dtype="datetime64[us]")
+        return np.asarray(pd.util.hash_array(times.view(np.int64)))
+    if kind in ("string", "empty"):
+        return np.asarray(pd.util.hash_array(ids.astype(object).to_numpy(), categorize=True))
+    msg = f"{ids.name!r} holds {kind} values. Bring them to one type first."
+    raise DataError(msg)
+
+
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "integer-na", "decimal", "boolean")
 
 
 # ---- rows per customer --------------------------------------------------------------------------
@@ -351,9 +375,9 @@ def labelled(
     days = _distinct(
         source, customer, time, [], options["tz"], until, freq="day", purchase=purchase
     )
-    parts = [days.shuffle(on=ID)]
+    parts = [days.shuffle(on=_HOME)]
     if customers is not None:
-        parts.append(_beside(customers, customer, parts[0]))
+        parts.append(_at_home(_known(customers.frame, [customer]), [customer], parts[0]))
     one = functools.partial(
         _label_part, customer=customer, label=label, starts=starts, end=until, zone=zone, rule=rule
     )
@@ -391,8 +415,8 @@ def attached(
 ) -> Any:
     """Return the rows with columns of the segments, joined where rows of one key are together."""
     data, beside = (_known(frame.frame, keys) for frame in (source, lookup))
-    together = data.shuffle(on=list(keys))
-    beside = beside.shuffle(on=list(keys), npartitions=together.npartitions)
+    together = _at_home(data, keys)
+    beside = _at_home(beside, keys, together)
     one = functools.partial(
         _attach_part,
         keys=keys,
@@ -405,7 +429,7 @@ def attached(
 
 
 def _attach_part(part: Any, lookup: Any, *, attach: Callable[..., Any], **options: Any) -> Any:
-    frame, beside = (_frame.open_frame(each) for each in (part, lookup))
+    frame, beside = (_frame.open_frame(each.drop(columns=_HOME)) for each in (part, lookup))
     keys, columns = options["keys"], options["columns"]
     return attach(frame, beside, keys, columns, options["time"], options["valid_from"])
 
@@ -457,15 +481,32 @@ def _typed(
     for name in names:
         if part[name].dtype == types[name]:
             continue
-        try:
-            part = part.assign(**{name: part[name].astype(types[name])})
-        except (TypeError, ValueError):
+        made = _same_values(part[name], types[name])
+        if made is None:
             msg = (
                 f"{name!r}: one partition holds {part[name].dtype} where the frame says "
                 f"{types[name]}. Bring the partitions to one type first."
             )
-            raise DataError(msg) from None
+            raise DataError(msg)
+        part = part.assign(**{name: made})
     return function(part)
+
+
+def _same_values(values: Any, dtype: Any) -> Any:
+    """Return a column in another type, or None where that would change a value."""
+    from pandas.api import types
+
+    one_way = types.is_bool_dtype(dtype) or (
+        types.is_string_dtype(dtype) and not types.is_string_dtype(values.dtype)
+    )
+    if one_way:
+        return None
+    try:
+        made = values.astype(dtype)
+        back = made.astype(values.dtype)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return made if back.equals(values) else None
 
 
 def _plain(ids: Any) -> Any:

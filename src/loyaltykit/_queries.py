@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _activity, _checks, _frame, _lazy
+from loyaltykit import _activity, _checks, _frame, _lazy, _tally
 from loyaltykit._activity import CHURNED, KIND, NEW, RETAINED, RETURNED, VALID_FROM
 from loyaltykit._frame import DAY, ID, PERIOD, ROWS, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
@@ -43,6 +43,7 @@ class Split(NamedTuple):
 def distinct_answers(
     query: Query,
     score: str,
+    scale: _tally.Scale,
     *,
     by: Sequence[str],
     counts: str | None,
@@ -53,40 +54,82 @@ def distinct_answers(
     """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows."""
     names = list(dict.fromkeys([*by, score]))
     keys = list(names)
+    query = query.with_columns(_lazy.value(query, name) for name in names)
     if time is not None:
         query, _ = _lazy.with_clock(query, time, None)
-        query = _with_usable_time(query, time, errors).with_columns(_lazy.period(freq))
+    if time is not None or counts is not None:
+        query = _usable(query, counts, time, errors)
+    if time is not None:
+        query = query.with_columns(_lazy.period(freq))
         keys.append(PERIOD)
-    number = nw.lit(1.0)
-    if counts is not None:
-        _refuse_counts(query, counts)
-        number = nw.col(counts).cast(nw.Float64)
+    number = nw.lit(1.0) if counts is None else nw.col(counts).cast(nw.Float64)
     query = query.with_columns(number.alias(N), nw.lit(1).alias(ROWS))
-    query = query.with_columns(_lazy.value(query, name) for name in names)
+    off = None if score in by else _off_scale(query, score, scale)
+    marked = query
+    if off is not None:
+        # Numbers off the scale may be as many as there are rows; one says as much as all.
+        one = nw.when(off).then(nw.lit(float("inf"))).otherwise(nw.col(score).cast(nw.Float64))
+        marked = query.with_columns(one.alias(score))
     totals = nw.col(N).sum(), _lazy.total(nw.col(ROWS), ROWS)
-    return _lazy.collected(query.select(*keys, N, ROWS).group_by(keys).agg(*totals))
+    found = _lazy.collected(marked.select(*keys, N, ROWS).group_by(keys).agg(*totals))
+    if off is not None and errors == "raise":
+        count = int(found.filter(nw.col(score) == float("inf"))[ROWS].sum())
+        if count:
+            shown = _lazy.shown(query.filter(off), score)
+            _checks.bad_answers(score, count, shown, (scale.low, scale.high), _tally.ADVICE)
+    return found
 
 
-def _with_usable_time(query: Query, time: str, errors: str | None) -> Query:
-    """Return the rows that have a time; refuse others unless ``errors`` is "coerce"."""
-    gone = nw.col(CLOCK).is_null()
-    bad = gone & ~nw.col(time).is_null()
-    facts = _lazy.only_row(query.select(_lazy.number(gone, "gone"), _lazy.number(bad, "bad")))
-    _refuse_times(query, time, errors, facts)
-    if not facts["gone"]:
+def _off_scale(query: Query, score: str, scale: _tally.Scale) -> nw.Expr | None:
+    """Return where a number is neither on the scale nor a blank code; None for other columns."""
+    if not query.collect_schema()[score].is_numeric():
+        return None
+    number = nw.col(score).cast(nw.Float64)
+    on = (number >= scale.low) & (number <= scale.high) & (number % 1 == 0)
+    return ~(on | number.is_in(scale.missing_numbers.tolist())) & ~number.is_null()
+
+
+def _usable(query: Query, counts: str | None, time: str | None, errors: str | None) -> Query:
+    """Return the rows that have a time; refuse what makes no count, and no date."""
+    facts = {} if time is None else _time_facts(query, time)
+    if counts is not None:
+        dtype = query.collect_schema()[counts]
+        if not dtype.is_numeric():
+            _checks.counts_are_numbers(counts, dtype)
+        number = nw.col(counts).cast(nw.Float64)
+        fine = (number >= 0) & (number < 2**53) & (number % 1 == 0)
+        wrong = ~fine | number.is_null()
+        facts["wrong"] = _lazy.number(wrong, "wrong")
+    found = _lazy.only_row(query.select(*facts.values()))
+    if counts is not None and found["wrong"]:
+        _checks.bad_counts(counts, found["wrong"], _lazy.shown(query.filter(wrong), counts))
+    if time is None:
         return query
-    _checks.warn_of_dropped(facts["gone"], f"no usable date in {time!r}")
-    return query.filter(~gone)
+    _refuse_times(query, time, errors, found)
+    if not found["gone"]:
+        return query
+    _checks.warn_of_dropped(found["gone"], f"no usable date in {time!r}")
+    return query.filter(~nw.col(CLOCK).is_null())
 
 
-def refuse_bad_times(query: Query, time: str) -> None:
-    """Refuse what is neither a time nor null."""
-    bad = nw.col(CLOCK).is_null() & ~nw.col(time).is_null()
-    facts = _lazy.only_row(query.select(_lazy.number(bad, "bad")))
-    _refuse_times(query, time, None, {**facts, "gone": 0})
+def _time_facts(query: Query, time: str) -> dict[str, nw.Expr]:
+    """Return what counts the rows without a time, and with something that is none."""
+    gone = nw.col(CLOCK).is_null()
+    rows = {"gone": gone, "bad": gone & ~nw.col(time).is_null()}
+    odd = _lazy.odd_texts(query, time)
+    if odd is not None:
+        rows |= {"zoned": odd[0], "other": odd[1]}
+    return {name: _lazy.number(condition, name) for name, condition in rows.items()}
 
 
 def _refuse_times(query: Query, time: str, errors: str | None, facts: dict[str, int]) -> None:
+    odd = _lazy.odd_texts(query, time)
+    if odd is not None and facts["zoned"]:
+        shown = _lazy.shown(query.filter(odd[0]), time)
+        _checks.zones_in_text(time, facts["zoned"], shown)
+    if odd is not None and facts["other"]:
+        shown = _lazy.shown(query.filter(odd[1]), time)
+        _checks.bad_times(time, facts["other"], shown, coercible=False)
     if errors == "coerce":
         return
     if facts["bad"]:
@@ -97,16 +140,10 @@ def _refuse_times(query: Query, time: str, errors: str | None, facts: dict[str, 
         _checks.null_values(time, facts["gone"], "date", coercible=errors is not None)
 
 
-def _refuse_counts(query: Query, counts: str) -> None:
-    dtype = query.collect_schema()[counts]
-    if not dtype.is_numeric():
-        _checks.counts_are_numbers(counts, dtype)
-    number = nw.col(counts).cast(nw.Float64)
-    fine = (number >= 0) & (number < 2**53) & (number % 1 == 0)
-    bad = query.filter(~fine | number.is_null())
-    count = _lazy.only_row(bad.select(nw.len().alias(N)))[N]
-    if count:
-        _checks.bad_counts(counts, count, _lazy.shown(bad, counts))
+def refuse_bad_times(query: Query, time: str) -> None:
+    """Refuse what is neither a time nor null."""
+    facts = _lazy.only_row(query.select(*_time_facts(query, time).values()))
+    _refuse_times(query, time, None, {**facts, "gone": 0})
 
 
 # ---- logs ---------------------------------------------------------------------------------------
@@ -130,14 +167,15 @@ def read_log(
     usable = nw.when(~no_id & ~no_time).then(nw.col(MOMENT))
     facts = _lazy.only_row(
         query.select(
-            _lazy.number(no_time, "gone"),
-            _lazy.number(no_time & ~nw.col(time).is_null(), "bad"),
+            *_time_facts(query, time).values(),
             _lazy.number(no_id, "nobody"),
             _lazy.number(no_id | no_time, "dropped"),
             usable.min().alias("first"),
             usable.max().alias("last"),
         )
     )
+    if tz is not None and zone is None and facts["first"] is not None:
+        _checks.naive_times(tz, time)
     _refuse_times(query, time, errors, facts)
     if facts["nobody"] and errors == "raise":
         _checks.null_values(customer, facts["nobody"], "customer")
@@ -145,8 +183,10 @@ def read_log(
         _checks.warn_of_dropped(facts["dropped"], _activity.NO_CUSTOMER_OR_DATE)
     active, end = _activity.observed(facts["first"], facts["last"], freq, as_of, zone)
     rows = query.filter(~no_id & ~no_time)
-    if end is not None:
-        rows = rows.filter(nw.col(MOMENT) < int(end.astype("datetime64[us]").astype(np.int64)))
+    if end is not None and facts["first"] is not None:
+        # From the first: a table may have grown at its start since its facts were told.
+        last = int(end.astype("datetime64[us]").astype(np.int64)) - 1
+        rows = rows.filter(nw.col(MOMENT).is_between(facts["first"], last))
     rows = rows.with_columns(_lazy.day_number(), _lazy.period(freq))
     kept = (_lazy.value(rows, name) for name in keep)
     return Log(rows.select(ID, CLOCK, DAY, PERIOD, *kept), active, end, zone)
@@ -155,35 +195,36 @@ def read_log(
 # ---- splits -------------------------------------------------------------------------------------
 
 
-def _split(log: Log, customer: str, by: Sequence[str], lookup: Query | None, freq: str) -> Split:
-    """Return who belongs to which group, and from which period on."""
+def _split(log: Log, customer: str, by: Sequence[str], lookup: Query | None) -> tuple[Query, Split]:
+    """Return the rows of a log and who belongs to which group, with ids of one type."""
     if lookup is not None:
-        return _split_of_segments(log, customer, by, lookup, freq)
+        return _split_of_segments(log, customer, by, lookup)
     rows = log.rows.select(ID, *by).unique()
-    if by:
-        several = _lazy.counted(rows, [ID]).filter(nw.col(N) > 1)
-        count = _lazy.only_row(several.select(nw.len().alias(N)))[N]
-        if count:
-            _checks.changes_within_customer(by, count, _lazy.shown(several, ID))
-    return Split(rows, changes=False)
+    several = _lazy.counted(rows, [ID]).filter(nw.col(N) > 1)
+    count = _lazy.only_row(several.select(nw.len().alias(N)))[N]
+    if count:
+        _checks.changes_within_customer(by, count, _lazy.shown(several, ID))
+    return log.rows, Split(rows, changes=False)
 
 
 def _split_of_segments(
-    log: Log, customer: str, by: Sequence[str], lookup: Query, freq: str
-) -> Split:
+    log: Log, customer: str, by: Sequence[str], lookup: Query
+) -> tuple[Query, Split]:
     lookup = lookup.with_columns(_lazy.value(lookup, customer).alias(ID))
     lookup = lookup.with_columns(_lazy.value(lookup, name) for name in by)
     refuse_null_keys(lookup, ID, customer)
-    lookup = lookup.with_columns(_lazy.like(lookup, ID, log.rows, customer))
+    rows, lookup = _lazy.alike(log.rows, lookup, ID, customer, ("data", "segments"))
     if VALID_FROM not in lookup.collect_schema().names():
         refuse_duplicates(lookup, [ID], [customer])
-        return Split(lookup.select(ID, *by), changes=False)
+        return rows, Split(lookup.select(ID, *by), changes=False)
     lookup = with_valid_from(lookup, VALID_FROM, log.zone)
     refuse_duplicates(lookup, [ID, MOMENT], [customer, VALID_FROM])
-    rows = lookup.with_columns(_lazy.next_start(lookup, freq).alias(PERIOD))
+    start = _lazy.next_start(lookup, log.active.freq)
+    lookup = lookup.with_columns(start.alias(PERIOD))
     # Of several changes before one period's start, the last is the one that holds there.
-    rows = rows.filter(nw.col(MOMENT) == nw.col(MOMENT).max().over(ID, PERIOD))
-    return Split(rows.select(ID, PERIOD, *by), changes=True)
+    latest_first = nw.col(MOMENT).max().over(ID, PERIOD)
+    lookup = lookup.filter(nw.col(MOMENT) == latest_first)
+    return rows, Split(lookup.select(ID, PERIOD, *by), changes=True)
 
 
 def with_valid_from(lookup: Query, name: str, zone: str | None) -> Query:
@@ -192,7 +233,7 @@ def with_valid_from(lookup: Query, name: str, zone: str | None) -> Query:
     if own is not None and zone is None:
         _checks.zone_on_one_side(name, own)
     lookup, _ = _lazy.with_clock(lookup, name, None if own is None else zone)
-    lookup = _with_usable_time(lookup, name, None)
+    lookup = _usable(lookup, None, name, None)
     return lookup.with_columns(_lazy.moment(lookup))
 
 
@@ -257,7 +298,8 @@ def flows(
     log = read_log(query, customer, time, keep=[] if lookup else by, **options)
     last = log.active.first + log.active.span - 1
     period = nw.col(PERIOD)
-    seen = log.rows.select(ID, PERIOD).unique()
+    rows, split = _split(log, customer, by, lookup) if by else (log.rows, None)
+    seen = rows.select(ID, PERIOD).unique()
     seen = seen.with_columns(
         period.shift(1).over(ID, order_by=PERIOD).alias(_BEFORE),
         period.shift(-1).over(ID, order_by=PERIOD).alias(_AFTER),
@@ -278,11 +320,10 @@ def flows(
         ],
         how="vertical",
     )
-    if by:
-        split = _split(log, customer, by, lookup, log.active.freq)
+    if split is not None:
         events = _with_keys(events, split, [KIND])
     cells = _lazy.collected(_lazy.counted(events, [*by, PERIOD, KIND]))
-    return _activity.from_cells(cells, by, _activity.KINDS, log.active, log.end)
+    return _activity.from_cells(cells, by, "flows", log.active, log.end)
 
 
 def cohorts(
@@ -296,13 +337,16 @@ def cohorts(
 ) -> _activity.Counts:
     """Count active customers by first period and periods since then, as `_activity.cohorts`."""
     log = read_log(query, customer, time, keep=[] if lookup else by, **options)
-    seen = log.rows.select(ID, PERIOD).unique()
+    rows, split = _split(log, customer, by, lookup) if by else (log.rows, None)
+    seen = rows.select(ID, PERIOD).unique()
     seen = seen.with_columns(nw.col(PERIOD).min().over(ID).alias(_COHORT))
-    if by:
+    if split is not None:
         joined = seen.select(ID, nw.col(_COHORT).alias(PERIOD)).unique()
-        split = _split(log, customer, by, lookup, log.active.freq)
         seen = seen.join(_with_keys(joined, split).select(ID, *by), on=ID, how="left")
     age = (nw.col(PERIOD) - nw.col(_COHORT)).alias(KIND)
     aged = seen.select(*by, nw.col(_COHORT).alias(PERIOD), age)
     cells = _lazy.collected(_lazy.counted(aged, [*by, PERIOD, KIND]))
-    return _activity.from_cells(cells, by, log.active.span, log.active, log.end)
+    return _activity.from_cells(cells, by, "cohorts", log.active, log.end)
+
+
+COUNTS = {"flows": flows, "cohorts": cohorts}

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from loyaltykit import _activity, _checks, _frame, _lazy, _partitions, _queries, _results, _tally
+from loyaltykit.errors import ParameterError
 
-from loyaltykit import _activity, _checks, _frame, _partitions, _queries, _results, _tally
-
-IntArray = npt.NDArray[np.int64]
 Source = _frame.Frame | _frame.Query | _partitions.Partitions
-Count = Callable[[_activity.Activity, _activity.Split], IntArray]
 
-_QUERIES: dict[Count, Callable[..., _activity.Counts]] = {
-    _activity.flows: _queries.flows,
-    _activity.cohorts: _queries.cohorts,
-}
+
+# DuckDB runs one query of a connection at a time, and refuses what another thread asks meanwhile.
+_ONE_AT_A_TIME = threading.RLock()
+
+
+def turn(data: object) -> contextlib.AbstractContextManager[Any]:
+    """Return what a thread holds while it counts in an engine that serves one at a time."""
+    alone = type(data).__name__ == "DuckDBPyRelation"
+    return _ONE_AT_A_TIME if alone else contextlib.nullcontext()
 
 
 def opened(data: object, name: str = "data") -> Source:
     """Return the frame, the query or the partitions behind the door."""
+    source: Source | None
     if _frame.is_partitioned(data):
-        return _partitions.Partitions(data)
-    query = _frame.open_query(data)
-    return _frame.open_frame(data, name, _frame.ENGINES) if query is None else query
+        source = _partitions.Partitions(data)
+    else:
+        source = _frame.open_query(data)
+    if source is None:
+        return _frame.open_frame(data, name, _frame.ENGINES)
+    taken = [column for column in columns_of(source) if str(column).startswith(_frame.OWN)]
+    if taken:
+        msg = (
+            f"{name} has columns that are named like those of a count in progress: "
+            f"{_checks.listed(taken)}. Rename them."
+        )
+        raise ParameterError(msg)
+    return source
+
+
+def only(source: Source, names: Iterable[str | None]) -> Any:
+    """Return a query with the columns in use; refuse names that its engine would take apart."""
+    if not isinstance(source, _frame.LazyFrame):
+        return source
+    used = list(dict.fromkeys(name for name in names if name is not None))
+    return _lazy.only(source, used)
 
 
 def columns_of(source: Source) -> list[str]:
@@ -80,13 +102,13 @@ def count_answers(
         return _tally.count_answers(
             source, score, scale, by=by, counts=counts, time=time, freq=freq, errors=errors
         )
-    count = _queries if isinstance(source, _frame.LazyFrame) else _partitions
-    reduced = count.distinct_answers(
-        source, score, by=by, counts=counts, time=time, freq=freq, errors=errors
-    )
-    return _tally.count_distinct(
-        reduced, score, scale, by=by, timed=time is not None, freq=freq, errors=errors
-    )
+    options: dict[str, Any] = {"by": by, "counts": counts, "freq": freq, "errors": errors}
+    if isinstance(source, _partitions.Partitions):
+        reduced = _partitions.distinct_answers(source, score, time=time, **options)
+    else:
+        source = only(source, [score, counts, time, *by])
+        reduced = _queries.distinct_answers(source, score, scale, time=time, **options)
+    return _tally.count_distinct(reduced, score, scale, timed=time is not None, **options)
 
 
 def _open_answers(data: object) -> tuple[Source, str]:
@@ -98,7 +120,7 @@ def count_log(
     data: object,
     customer: str,
     time: str,
-    count: Count,
+    kind: str,
     *,
     by: str | Sequence[str] | None,
     segments: object,
@@ -107,7 +129,7 @@ def count_log(
     tz: str | None,
     errors: str,
 ) -> _activity.Counts:
-    """Count a log as `_activity.flows` or `_activity.cohorts` does, where the data are."""
+    """Count the "flows" or the "cohorts" of a log, where the data are."""
     source = opened(data)
     names = {"customer": customer, "time": time}
     for role, name in names.items():
@@ -122,10 +144,14 @@ def count_log(
     beside = None if lookup is None else columns_of(lookup)
     if not _activity.keys_in_segments(columns, beside, customer, keys):
         lookup = None
-    options = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
+    elif lookup is not None and beside is not None:
+        since = [name for name in beside if name == _activity.VALID_FROM]
+        lookup = only(lookup, [customer, *since, *keys])
+    options: dict[str, Any] = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
     options |= {"tz": _checks.check_zone(tz), "errors": errors}
-    if isinstance(source, _frame.LazyFrame):
-        return _QUERIES[count](source, customer, time, **options)
     if isinstance(source, _partitions.Partitions):
-        return _partitions.counted(source, customer, time, count, **options)
-    return _activity.counted(source, customer, time, count, **options)
+        return _partitions.counted(source, customer, time, kind, **options)
+    if isinstance(source, _frame.EagerFrame):
+        return _activity.counted(source, customer, time, kind, **options)
+    source = only(source, [customer, time, *(keys if lookup is None else [])])
+    return _queries.COUNTS[kind](source, customer, time, **options)

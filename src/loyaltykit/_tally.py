@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _calendar, _checks, _codes, _counting, _frame
-from loyaltykit.errors import DataError, ParameterError, ScaleWarning
+from loyaltykit.errors import ParameterError, ScaleWarning
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
@@ -112,14 +112,14 @@ def ces_buckets(
     }
 
 
-_ADVICE = (
+ADVICE = (
     "Name the codes that mean 'no answer' in missing=, set scale= to the scale that was asked, or "
     'pass errors="coerce" to count them as missing.'
 )
 
 
 def slots(
-    series: _frame.Series, scale: Scale, advice: str = _ADVICE, rows: IntArray | None = None
+    series: _frame.Series, scale: Scale, advice: str = ADVICE, rows: IntArray | None = None
 ) -> IntArray:
     """Return the slot of every answer; refuse those off the scale.
 
@@ -163,6 +163,7 @@ def count_distinct(
     scale: Scale,
     *,
     by: Sequence[str],
+    counts: str | None,
     timed: bool,
     freq: str,
     errors: str,
@@ -174,6 +175,7 @@ def count_distinct(
     if errors == "raise":
         rows = frame[_frame.ROWS].to_numpy().astype(np.int64)
         slots(_as_asked(frame[score], scale), scale, rows=rows)
+    _checks.check_total(counts, float(frame[_frame.N].to_numpy().sum()))
     periods = _calendar.narrowed(frame[_frame.PERIOD].to_numpy()) if timed else None
     return _count_groups(frame, score, scale, by, periods, _frame.N, freq, "coerce")
 
@@ -333,9 +335,7 @@ def row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
     bad = ~((counts >= 0) & (counts == np.floor(counts)) & np.isfinite(counts))
     if bad.any():
         _checks.bad_counts(name, int(bad.sum()), counts[bad][:6])
-    if counts.sum() >= 2**53:
-        msg = f"counts={name!r} add up to more than 2**53 answers, which cannot be summed exactly."
-        raise DataError(msg)
+    _checks.check_total(name, float(counts.sum()))
     return counts
 
 

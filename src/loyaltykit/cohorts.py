@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loyaltykit import _activity, _checks, _estimates, _frame, _results, _sources
+from loyaltykit import _checks, _estimates, _frame, _results, _sources
 
 
 def cohort_retention(
@@ -117,18 +117,19 @@ def cohort_retention(
     2 2026-03-01  100.0    NaN  NaN
     """
     level = _checks.check_confidence_level(confidence_level)
-    counted = _sources.count_log(
-        data,
-        customer,
-        time,
-        _activity.cohorts,
-        by=by,
-        segments=segments,
-        freq=freq,
-        as_of=as_of,
-        tz=tz,
-        errors=errors,
-    )
+    with _sources.turn(data):
+        counted = _sources.count_log(
+            data,
+            customer,
+            time,
+            "cohorts",
+            by=by,
+            segments=segments,
+            freq=freq,
+            as_of=as_of,
+            tz=tz,
+            errors=errors,
+        )
     groups, span = len(counted.table), len(counted.starts)
     joined, age = (grid.ravel() for grid in np.indices((span, span)))
     reached = joined + age < span

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _checks, _estimates, _frame, _results, _sources
+from loyaltykit import _checks, _estimates, _frame, _results, _sources
 from loyaltykit._activity import CHURNED, NEW, RETAINED, RETURNED
 
 IntArray = npt.NDArray[np.int64]
@@ -356,18 +356,19 @@ def _flow(
 
     For rates, a group that had no customers at the start of any period is not present.
     """
-    counted = _sources.count_log(
-        data,
-        customer,
-        time,
-        _activity.flows,
-        by=by,
-        segments=segments,
-        freq=freq,
-        as_of=as_of,
-        tz=tz,
-        errors=errors,
-    )
+    with _sources.turn(data):
+        counted = _sources.count_log(
+            data,
+            customer,
+            time,
+            "flows",
+            by=by,
+            segments=segments,
+            freq=freq,
+            as_of=as_of,
+            tz=tz,
+            errors=errors,
+        )
     table, span = counted.table, len(counted.starts)
     told = table[:, :, [RETAINED, CHURNED]] if rates and counted.keys.columns else table
     groups = np.flatnonzero(told.any(axis=(1, 2)))

@@ -73,8 +73,6 @@ def attach_segments(
     1   2   10    NPO
     2   3    4    NaN
     """
-    source = _sources.opened(data)
-    lookup = _sources.opened_beside(source, segments, "segments")
     keys = _checks.check_names("on", on)
     if not keys:
         msg = "on is empty: name the key columns."
@@ -85,6 +83,21 @@ def attach_segments(
     for role, name in (("time", time), ("valid_from", valid_from)):
         if name is not None:
             _checks.check_name(role, name)
+    with _sources.turn(data):
+        return _attach_source(data, segments, keys, columns, time, valid_from)
+
+
+def _attach_source(
+    data: Any,
+    segments: Any,
+    keys: list[str],
+    columns: str | Sequence[str] | None,
+    time: str | None,
+    valid_from: str | None,
+) -> Any:
+    """Join segments to the rows where the data are."""
+    source = _sources.opened(data)
+    lookup = _sources.opened_beside(source, segments, "segments")
     have, beside = _sources.columns_of(source), _sources.columns_of(lookup)
     own = {f"on[{i}]": key for i, key in enumerate(keys)}
     _checks.check_columns(own if time is None else {**own, "time": time}, have)
@@ -92,6 +105,7 @@ def attach_segments(
     _checks.check_columns(theirs, beside, "segments")
     chosen = _chosen_columns(have, beside, [*keys, valid_from], columns)
     if isinstance(source, _frame.LazyFrame):
+        source, lookup = _sources.only(source, have), _sources.only(lookup, beside)
         return _customers.attach(source, lookup, keys, chosen, time, valid_from)
     if isinstance(source, _partitions.Partitions):
         return _partitions.attached(source, lookup, keys, chosen, time, valid_from, _attach)

@@ -465,9 +465,10 @@ def _answers(
     _checks.check_choice("errors", errors, ("raise", "coerce"))
     freq = _tally.check_period(time, freq)
     scale = _tally.make_scale(points, missing)
-    tallied = _sources.count_answers(
-        data, score, scale, by=keys, counts=counts, time=time, freq=freq, errors=errors
-    )
+    with _sources.turn(data):
+        tallied = _sources.count_answers(
+            data, score, scale, by=keys, counts=counts, time=time, freq=freq, errors=errors
+        )
     if not low_is_good:
         _tally.warn_of_scale(score or _frame.VALUES, scale, tallied.answers)
     return tallied

@@ -123,13 +123,11 @@ def loyalty_tier(
     2   3     loyal
     3   4  prospect
     """
-    source = _sources.opened(data)
     named = {"customer": customer, "time": time}
     if purchase is not None:
         named["purchase"] = purchase
     for role, name in named.items():
         _checks.check_name(role, name)
-    _checks.check_columns(named, _sources.columns_of(source))
     made = ("tier",) if freq is None else ("tier", _activity.VALID_FROM)
     _checks.check_reserved([customer], frozenset(made), "customer")
     _checks.check_choice("errors", errors, ("raise", "coerce"))
@@ -140,13 +138,30 @@ def loyalty_tier(
         raise ParameterError(msg)
     if freq is not None:
         _checks.check_freq(freq)
+    rule: dict[str, Any] = {"freq": freq, "periods": periods, "window": window}
+    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
+    with _sources.turn(data):
+        return _label_source(data, named, customers, rule, options)
+
+
+def _label_source(
+    data: Any,
+    named: dict[str, str],
+    customers: Any,
+    rule: dict[str, Any],
+    options: dict[str, Any],
+) -> Any:
+    """Label the customers of a log where the data are."""
+    source = _sources.opened(data)
+    _checks.check_columns(named, _sources.columns_of(source))
+    customer, time, purchase = named["customer"], named["time"], named.get("purchase")
     listed = None
     if customers is not None:
         listed = _sources.opened_beside(source, customers, "customers")
         _checks.check_columns({"customer": customer}, _sources.columns_of(listed), "customers")
-    rule: dict[str, Any] = {"freq": freq, "periods": periods, "window": window}
-    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
     if isinstance(source, _frame.LazyFrame):
+        source = _sources.only(source, [customer, time, purchase])
+        listed = None if listed is None else _sources.only(listed, [customer])
         return _label_query(source, customer, time, listed, purchase, rule, options)
     if isinstance(source, _partitions.Partitions):
         return _partitions.labelled(
@@ -157,8 +172,8 @@ def loyalty_tier(
     if purchase is not None:
         bought = _frame.flags(source[purchase])
         bought = bought if log.kept is None else bought[log.kept]
-    active = _activity.activity(log, freq or "month")
-    starts = _starts(active, log.end, freq)
+    active = _activity.activity(log, rule["freq"] or "month")
+    starts = _starts(active, log.end, rule["freq"])
     return _label(log, bought, customer, listed, starts, **rule)
 
 
@@ -172,6 +187,8 @@ def _label_query(
     options: dict[str, Any],
 ) -> Any:
     keep = [] if purchase is None else [purchase]
+    if purchase is not None:
+        _customers.refuse_unclear(query, purchase)
     freq = rule["freq"] or "month"
     log = _queries.read_log(query, customer, time, keep=keep, freq=freq, **options)
     starts = _starts(log.active, log.end, rule["freq"])
