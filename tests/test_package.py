@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "loyaltykit"
 
 # Tests of more than one module, which have no module of their name.
-CROSS_CUTTING = {"package", "contract", "every_engine", "real_data", "notebooks", "examples"}
+CROSS_CUTTING = {
+    *("package", "contract", "every_engine", "engine_docs", "real_data", "notebooks", "examples"),
+}
 
 # Engines that the caller may not use, and what is slow to import.
 ENGINES = ["dask", "distributed", "duckdb", "pandas", "polars", "pyarrow", "pyspark"]
