@@ -3,7 +3,8 @@
 Raw answers come in by the day and may be deleted afterwards: `lk.tally` turns a day into a few rows
 of counts, which are appended to a table. Counts add up, so a quarter's NPS by sector, and the
 year's, follow from the stored rows exactly as from all the answers. The table is kept in SQLite,
-which every Python has, and in DuckDB where that is installed.
+which every Python has, and in DuckDB where that is installed: there the stored rows are added up
+in the database, and only the counts come out.
 """
 
 from __future__ import annotations
@@ -37,17 +38,16 @@ def main() -> int:
     answers["sector"] = answers["sector"].astype("str")  # databases have no ordered categories
     tallies = [tally_of(day) for _, day in answers.groupby(answers["responded_at"].dt.date)]
     with TemporaryDirectory() as folder:
-        stored = {"SQLite": in_sqlite(Path(folder) / "tallies.sqlite", tallies)}
+        asked = {"SQLite": in_sqlite(Path(folder) / "tallies.sqlite", tallies)}
         if importlib.util.find_spec("duckdb") is not None:
-            stored["DuckDB"] = in_duckdb(Path(folder) / "tallies.duckdb", tallies)
+            asked["DuckDB"] = in_duckdb(Path(folder) / "tallies.duckdb", tallies)
     in_year = answers[answers["responded_at"].dt.year == YEAR]
     single = nps_by_quarter(in_year, "nps", "responded_at")
-    for database, rows in stored.items():
-        merged = nps_by_quarter(rows, "answer", "period", counts="n")
+    for database, (rows, merged) in asked.items():
         if lk.to_records(merged) != lk.to_records(single):
             print(f"{database}: the stored rows give another answer", file=sys.stderr)
             return 1
-        print(f"{database}: {len(rows):,} stored rows give what {len(in_year):,} answers give")
+        print(f"{database}: {rows:,} stored rows give what {len(in_year):,} answers give")
     of_the_year = lk.pool(merged, over="period")
     print(f"\nNPS of {YEAR} by quarter and sector\n\n{readable(merged)}")
     print(f"\nThe year by sector, pooled\n\n{readable(of_the_year)}")
@@ -71,8 +71,8 @@ def nps_by_quarter(frame: Any, score: str, time: str, counts: str | None = None)
     return table
 
 
-def in_sqlite(path: Path, tallies: list[pd.DataFrame]) -> pd.DataFrame:
-    """Store the tallies in SQLite, and return those of the year."""
+def in_sqlite(path: Path, tallies: list[pd.DataFrame]) -> tuple[int, pd.DataFrame]:
+    """Store the tallies in SQLite; return how many rows the year has, and its NPS."""
     connection = sqlite3.connect(path)
     try:
         connection.execute(TABLE)
@@ -81,13 +81,14 @@ def in_sqlite(path: Path, tallies: list[pd.DataFrame]) -> pd.DataFrame:
             rows = [tuple(row[name] for name in COLUMNS) for row in lk.to_records(tally)]
             with connection:  # a day is stored as a whole, or not at all
                 connection.executemany("insert into tallies values (?, ?, ?, ?)", rows)
-        return pd.read_sql_query(STORED, connection)
+        stored = pd.read_sql_query(STORED, connection)
+        return len(stored), nps_by_quarter(stored, "answer", "period", counts="n")
     finally:
         connection.close()
 
 
-def in_duckdb(path: Path, tallies: list[pd.DataFrame]) -> pd.DataFrame:
-    """Store the tallies in DuckDB, and return those of the year."""
+def in_duckdb(path: Path, tallies: list[pd.DataFrame]) -> tuple[int, pd.DataFrame]:
+    """Store the tallies in DuckDB; return how many rows the year has, and its NPS."""
     import duckdb
 
     with duckdb.connect(str(path)) as connection:
@@ -95,8 +96,8 @@ def in_duckdb(path: Path, tallies: list[pd.DataFrame]) -> pd.DataFrame:
         for tally in tallies:
             connection.register("tally", tally)
             connection.execute(f"insert into tallies select {', '.join(COLUMNS)} from tally")
-        stored: pd.DataFrame = connection.sql(STORED).df()
-        return stored
+        stored = connection.sql(STORED)  # a query that has not run: DuckDB does the counting
+        return len(stored), nps_by_quarter(stored, "answer", "period", counts="n")
 
 
 def readable(table: pd.DataFrame) -> str:

@@ -43,9 +43,9 @@ def cohort_retention(
         Key columns, looked up in `segments` first and then in `data`, where they must not change
         within a customer.
     segments : DataFrame, optional
-        One row per customer with the key columns, or one per change with a column ``valid_from``:
-        the row that holds at the start of the cohort's period decides. A customer without one has
-        a null key.
+        Of the engine of `data`; one row per customer with the key columns, or one per change with a
+        column ``valid_from``: the row that holds at the start of the cohort's period decides. A
+        customer without one has a null key.
     as_of : date, datetime or str, optional
         End of observation; a date means the end of that day, and so does a datetime at midnight or
         in a day's last second. By default the end of the last row's day. Later rows are left out.
@@ -59,9 +59,10 @@ def cohort_retention(
     Returns
     -------
     DataFrame
-        A row per group, cohort and age, in the engine of `data`: the keys, cohort, cohort_age,
-        coverage, metric, n (customers of the cohort), n_missing (0), retained, estimate (percent),
-        std_error, ci_low, ci_high, confidence_level, method, unit, definition, as_of.
+        A row per group, cohort and age, in the engine of `data` (pandas for lazy and distributed
+        ones): the keys, cohort, cohort_age, coverage, metric, n (customers of the cohort),
+        n_missing (0), retained, estimate (percent), std_error, ci_low, ci_high, confidence_level,
+        method, unit, definition, as_of.
 
     Raises
     ------

@@ -66,7 +66,7 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : DataFrame
-        A table of `nps`, of any supported engine.
+        A table of `nps`; a pandas, Polars or PyArrow frame.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as high as the rows need.
@@ -118,7 +118,7 @@ def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : DataFrame
-        A table of one metric function, of any supported engine.
+        A table of one metric function; a pandas, Polars or PyArrow frame.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as high as the rows need.

@@ -18,7 +18,7 @@ def to_records(result: Any) -> list[Record]:
     Parameters
     ----------
     result : DataFrame
-        Any result table, of any supported engine.
+        Any result table; a pandas, Polars or PyArrow frame.
 
     Returns
     -------

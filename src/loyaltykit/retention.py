@@ -64,8 +64,9 @@ def retention_rate(
         Key columns, looked up in `segments` first and then in `data`, where they must not change
         within a customer.
     segments : DataFrame, optional
-        One row per customer with the key columns, or one per change with a column ``valid_from``:
-        the row that holds at the period's start decides. A customer without one has a null key.
+        Of the engine of `data`; one row per customer with the key columns, or one per change with a
+        column ``valid_from``: the row that holds at the period's start decides. A customer without
+        one has a null key.
     as_of : date, datetime or str, optional
         End of observation; a date means the end of that day, and so does a datetime at midnight or
         in a day's last second. By default the end of the last row's day. Later rows are left out.
@@ -82,9 +83,10 @@ def retention_rate(
     Returns
     -------
     DataFrame
-        A row per group and period, in the engine of `data`: the keys, period, coverage, metric, n
-        (customers at the start), n_missing (0), retained, churned, estimate (percent), std_error,
-        ci_low, ci_high, confidence_level, method, unit, definition, as_of.
+        A row per group and period, in the engine of `data` (pandas for lazy and distributed ones):
+        the keys, period, coverage, metric, n (customers at the start), n_missing (0), retained,
+        churned, estimate (percent), std_error, ci_low, ci_high, confidence_level, method, unit,
+        definition, as_of.
 
     Raises
     ------
@@ -175,8 +177,9 @@ def churn_rate(
         Key columns, looked up in `segments` first and then in `data`, where they must not change
         within a customer.
     segments : DataFrame, optional
-        One row per customer with the key columns, or one per change with a column ``valid_from``:
-        the row that holds at the period's start decides. A customer without one has a null key.
+        Of the engine of `data`; one row per customer with the key columns, or one per change with a
+        column ``valid_from``: the row that holds at the period's start decides. A customer without
+        one has a null key.
     as_of : date, datetime or str, optional
         End of observation; a date means the end of that day, and so does a datetime at midnight or
         in a day's last second. By default the end of the last row's day. Later rows are left out.
@@ -271,8 +274,9 @@ def customer_flow(
         Key columns, looked up in `segments` first and then in `data`, where they must not change
         within a customer.
     segments : DataFrame, optional
-        One row per customer with the key columns, or one per change with a column ``valid_from``:
-        the row that holds at the period's start decides. A customer without one has a null key.
+        Of the engine of `data`; one row per customer with the key columns, or one per change with a
+        column ``valid_from``: the row that holds at the period's start decides. A customer without
+        one has a null key.
     as_of : date, datetime or str, optional
         End of observation; a date means the end of that day, and so does a datetime at midnight or
         in a day's last second. By default the end of the last row's day. Later rows are left out.
@@ -284,8 +288,9 @@ def customer_flow(
     Returns
     -------
     DataFrame
-        A row per group and period, in the engine of `data`: the keys, period, coverage, start, new,
-        retained, returned, churned, end. In the first period only end is known.
+        A row per group and period, in the engine of `data` (pandas for lazy and distributed ones):
+        the keys, period, coverage, start, new, retained, returned, churned, end. In the first
+        period only end is known.
 
     Raises
     ------

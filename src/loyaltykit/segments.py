@@ -50,7 +50,9 @@ def attach_segments(
     Returns
     -------
     DataFrame
-        `data` with the columns added, as many rows in the same order; null where no row matches.
+        `data` with the columns added, of the caller's own kind, lazy included; null where no row
+        matches. As many rows in the same order, except in DuckDB, Spark and Dask, which promise no
+        order.
 
     Raises
     ------

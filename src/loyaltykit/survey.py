@@ -72,10 +72,10 @@ def nps(
     Returns
     -------
     DataFrame
-        One row per group, in the engine of `data`: the keys, [period, coverage], metric, n,
-        n_missing, promoters, passives, detractors, estimate, std_error, ci_low, ci_high,
-        confidence_level, method, unit, definition. A group without a valid answer has n = 0 and
-        a null estimate.
+        One row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
+        [period, coverage], metric, n, n_missing, promoters, passives, detractors, estimate,
+        std_error, ci_low, ci_high, confidence_level, method, unit, definition. A group without a
+        valid answer has n = 0 and a null estimate.
 
     Raises
     ------
@@ -185,9 +185,10 @@ def csat(
     Returns
     -------
     DataFrame
-        One row per group, in the engine of `data`: the keys, [period, coverage], metric, n,
-        n_missing, satisfied, estimate, std_error, ci_low, ci_high, confidence_level, method, unit,
-        definition. A group without a valid answer has n = 0 and a null estimate.
+        One row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
+        [period, coverage], metric, n, n_missing, satisfied, estimate, std_error, ci_low, ci_high,
+        confidence_level, method, unit, definition. A group without a valid answer has n = 0 and a
+        null estimate.
 
     Raises
     ------
@@ -304,10 +305,11 @@ def ces(
     Returns
     -------
     DataFrame
-        One row per group, in the engine of `data`: the keys, [period, coverage], metric, n,
-        n_missing, easy, neutral, hard, answer_sum, answer_sumsq, estimate, std_error, ci_low,
-        ci_high, confidence_level, method, unit, definition. A group without a valid answer has
-        n = 0 and a null estimate; one answer has a mean, but no error and no interval.
+        One row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
+        [period, coverage], metric, n, n_missing, easy, neutral, hard, answer_sum, answer_sumsq,
+        estimate, std_error, ci_low, ci_high, confidence_level, method, unit, definition. A group
+        without a valid answer has n = 0 and a null estimate; one answer has a mean, but no error
+        and no interval.
 
     Raises
     ------
@@ -408,8 +410,8 @@ def tally(
     Returns
     -------
     DataFrame
-        The keys, [period], answer, n: only what is present, in the engine of `data`. A null answer
-        counts the missing ones.
+        The keys, [period], answer, n: only what is present, in the engine of `data` (pandas for
+        lazy and distributed ones). A null answer counts the missing ones.
 
     Raises
     ------

@@ -61,8 +61,8 @@ def loyalty_tier(
         Label at the start of every period of the log instead of once, from purchases strictly
         before it: the tier at a period's start is the one as of the day before.
     customers : DataFrame, optional
-        Frame with a column of the same name as `customer`: everybody who could buy. Those without
-        a purchase are prospects.
+        Frame with a column of the same name as `customer`: everybody who could buy; of the engine
+        of `data`. Those without a purchase are prospects.
     purchase : str, optional
         Column of true and false that tells which rows are purchases; all of them by default. A
         customer with other rows only is a prospect.
@@ -76,8 +76,9 @@ def loyalty_tier(
     Returns
     -------
     DataFrame
-        The customer's column, [valid_from,] and tier, an ordered categorical; in the engine of
-        `data`, ordered by customer. With `freq` a row per period from the first at which the
+        The customer's column, [valid_from,] and tier, an ordered categorical (text in Spark). It is
+        of the caller's own kind, lazy included, and ordered by customer, except in DuckDB, Spark
+        and Dask, which promise no order. With `freq` a row per period from the first at which the
         customer was known, ready for ``segments=``.
 
     Raises
