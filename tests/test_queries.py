@@ -59,7 +59,8 @@ def test_texts_that_only_pandas_reads(lazy: str, errors: str, text: str, words: 
 
 def test_infinite_times_are_no_times() -> None:
     made = "SELECT * FROM (VALUES (1, TIMESTAMP '2026-01-05', 9), (2, TIMESTAMP 'infinity', 3))"
-    log = duckdb.connect().sql(f"{made} AS t(id, moment, nps)")
+    connection = duckdb.connect()
+    log = connection.sql(f"{made} AS t(id, moment, nps)")
     with pytest.raises(DataError, match="'moment': 1 row with times that are not ISO dates"):
         lk.customer_flow(log, "id", "moment")
     with pytest.warns(DroppedRowsWarning, match="1 row left out"):

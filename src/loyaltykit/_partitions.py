@@ -503,10 +503,11 @@ def _same_values(values: Any, dtype: Any) -> Any:
         return None
     try:
         made = values.astype(dtype)
-        back = made.astype(values.dtype)
+        text = types.infer_dtype(values, skipna=True) == "string"
+        back = made.astype(str if text else values.dtype)
     except (TypeError, ValueError, OverflowError):
         return None
-    return made if back.equals(values) else None
+    return made if back.astype(object).equals(values.astype(object)) else None
 
 
 def _plain(ids: Any) -> Any:
