@@ -74,8 +74,7 @@ def open_frame(data: object, name: str = "data", engines: str = EAGER) -> Frame:
     try:
         frame: Frame = nw.from_native(data, eager_only=True)
     except TypeError:
-        collectable = open_query(data) is not None or is_partitioned(data)
-        hint = " Collect it first: this step works in memory." if collectable else ""
+        hint = " Collect it first: this step works in memory." if _is_lazy(data) else ""
         msg = f"{name} must be a DataFrame of {engines}, not {_type_of(data)}.{hint}"
         raise TypeError(msg) from None
     except (ValueError, nw.exceptions.NarwhalsError) as error:
@@ -108,6 +107,12 @@ def is_partitioned(data: object) -> bool:
     return nw.dependencies.is_dask_dataframe(data)
 
 
+def _is_lazy(values: object) -> bool:
+    """Return whether a frame, or a series of one, is with its engine and not in memory."""
+    of_dask = type(values).__module__.startswith("dask.")
+    return of_dask or is_partitioned(values) or open_query(values) is not None
+
+
 def _type_of(data: object) -> str:
     package = type(data).__module__.partition(".")[0]
     return f"{type(data).__name__} of {package}" if package != "builtins" else type(data).__name__
@@ -128,7 +133,8 @@ def open_values(values: object, name: str = "data") -> Series:
         series: Series = nw.from_native(_engines.as_series(values), series_only=True)
     except TypeError:
         frame = "a DataFrame, " if name == "data" else ""
-        msg = f"{name} must be {frame}a Series or a 1-D array, not {type(values).__name__}."
+        hint = " Collect it first: this step works in memory." if _is_lazy(values) else ""
+        msg = f"{name} must be {frame}a Series or a 1-D array, not {_type_of(values)}.{hint}"
         raise TypeError(msg) from None
     return series
 

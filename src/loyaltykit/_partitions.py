@@ -7,32 +7,21 @@ first, so that each is in one partition; what is counted there adds up as well.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _calendar, _checks, _codes, _frame, _tally
+from loyaltykit import _activity, _calendar, _checks, _codes, _dask, _frame, _logs, _tally
 from loyaltykit._frame import ID, PERIOD, ROWS, Frame, N
 from loyaltykit.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-_BOUGHT, _HOME = "lk bought", "lk home"
+_BOUGHT = "lk bought"
 _MOST_SHOWN = 6
-
-
-class Partitions(NamedTuple):
-    """A Dask frame."""
-
-    frame: Any
-
-    @property
-    def columns(self) -> list[str]:
-        """Return the names of the columns."""
-        return list(self.frame.columns)
 
 
 class _Part(NamedTuple):
@@ -49,18 +38,18 @@ class _Part(NamedTuple):
     shown: list[Any]
 
 
-def series_as_frame(data: object, name: str) -> Partitions | None:
+def series_as_frame(data: object, name: str) -> _dask.Partitions | None:
     """Return a Dask series as a frame of one column; None for anything else."""
     if not type(data).__module__.startswith("dask.") or not hasattr(data, "to_frame"):
         return None
-    return Partitions(data.to_frame(name))
+    return _dask.Partitions(data.to_frame(name))
 
 
 # ---- answers ------------------------------------------------------------------------------------
 
 
 def distinct_answers(
-    source: Partitions,
+    source: _dask.Partitions,
     score: str,
     *,
     by: Sequence[str],
@@ -73,13 +62,13 @@ def distinct_answers(
     names = list(dict.fromkeys([*by, score]))
     needed = [*dict.fromkeys(name for name in (*names, counts, time) if name is not None)]
     reduce = functools.partial(_distinct_answers, names=names, counts=counts, time=time, freq=freq)
-    parts = _each(_known(source.frame[needed], by), reduce)
+    parts = _dask.each(_dask.known(source.frame[needed], by), reduce)
     if time is not None:
         _refuse_times(parts, time, errors)
         gone = sum(part.without_time for part in parts)
         if gone:
             _checks.warn_of_dropped(gone, f"no usable date in {time!r}")
-    return _frame.open_frame(_stacked([part.rows for part in parts]))
+    return _frame.open_frame(_dask.stacked([part.rows for part in parts]))
 
 
 def _distinct_answers(
@@ -152,7 +141,7 @@ def _refuse_times(parts: Sequence[_Part], time: str, errors: str) -> None:
 
 
 def _observed(
-    source: Partitions,
+    source: _dask.Partitions,
     customer: str,
     time: str,
     purchase: str | None,
@@ -161,24 +150,24 @@ def _observed(
     as_of: Any,
     tz: str | None,
     errors: str,
-) -> tuple[_activity.Activity, np.datetime64 | None, str | None]:
+) -> tuple[_logs.Activity, np.datetime64 | None, str | None]:
     """Check every partition of a log; return its periods, the end of observation and the zone."""
     names = [name for name in (customer, time, purchase) if name is not None]
     names = list(dict.fromkeys(names))
     tell = functools.partial(_facts, customer=customer, time=time, purchase=purchase, tz=tz)
-    parts = _each(source.frame[names], tell)
+    parts = _dask.each(source.frame[names], tell)
     _refuse_times(parts, time, errors)
     nobody = sum(part.without_id for part in parts)
     if nobody and errors == "raise":
         _checks.null_values(customer, nobody, "customer")
     dropped = sum(part.dropped for part in parts)
     if dropped:
-        _checks.warn_of_dropped(dropped, _activity.NO_CUSTOMER_OR_DATE)
+        _checks.warn_of_dropped(dropped, _logs.NO_CUSTOMER_OR_DATE)
     moments = [part.moments for part in parts if part.moments]
     first = min((low for low, _ in moments), default=None)
     last = max((high for _, high in moments), default=None)
     zone = next((part.zone for part in parts if part.zone), tz)
-    return *_activity.observed(first, last, freq, as_of, zone), zone
+    return *_logs.observed(first, last, freq, as_of, zone), zone
 
 
 def _facts(part: Any, customer: str, time: str, purchase: str | None, tz: str | None) -> _Part:
@@ -197,13 +186,13 @@ def _facts(part: Any, customer: str, time: str, purchase: str | None, tz: str | 
 
 
 def counted(
-    source: Partitions,
+    source: _dask.Partitions,
     customer: str,
     time: str,
     kind: str,
     *,
     by: Sequence[str],
-    lookup: Partitions | None,
+    lookup: _dask.Partitions | None,
     freq: str,
     **options: Any,
 ) -> _activity.Counts:
@@ -215,13 +204,14 @@ def counted(
         cells = _frame.open_frame(_no_cells(meta._meta[list(by)]))
         return _activity.from_cells(cells, by, kind, active, end)
     pairs = _distinct(source, customer, time, own, options["tz"], end, freq=freq)
-    parts = [pairs.shuffle(on=_HOME)]
+    parts = [pairs.shuffle(on=_dask.HOME)]
     if lookup is not None:
-        parts.append(_at_home(_known(lookup.frame, [customer, *by]), [customer], parts[0]))
+        beside = _dask.known(lookup.frame, [customer, *by])
+        parts.append(_dask.at_home(beside, [customer], parts[0]))
     cell = functools.partial(
         _cells, customer=customer, by=by, kind=kind, active=active, end=end, zone=zone
     )
-    cells = _frame.open_frame(_over(parts, cell).compute().reset_index(drop=True))
+    cells = _frame.open_frame(_dask.over(parts, cell).compute().reset_index(drop=True))
     return _activity.from_cells(cells, by, kind, active, end)
 
 
@@ -231,7 +221,7 @@ def _no_cells(keys: Any) -> Any:
 
 
 def _distinct(
-    source: Partitions,
+    source: _dask.Partitions,
     customer: str,
     time: str,
     own: Sequence[str],
@@ -243,7 +233,7 @@ def _distinct(
 ) -> Any:
     """Return the distinct rows of ID, PERIOD, [BOUGHT], and columns of the log's own."""
     extra = [name for name in (time, purchase, *own) if name is not None]
-    frame = _known(source.frame[list(dict.fromkeys([customer, *extra]))], [customer, *own])
+    frame = _dask.known(source.frame[list(dict.fromkeys([customer, *extra]))], [customer, *own])
     reduce = functools.partial(
         _distinct_rows,
         customer=customer,
@@ -255,8 +245,8 @@ def _distinct(
         purchase=purchase,
     )
     types = frame._meta.dtypes.to_dict()
-    checked = functools.partial(_typed, reduce, types=types, names=[customer, *own])
-    return _over([frame], checked)
+    checked = functools.partial(_dask.typed, reduce, types=types, names=[customer, *own])
+    return _dask.over([frame], checked)
 
 
 def _distinct_rows(
@@ -275,8 +265,8 @@ def _distinct_rows(
     kept = ~frame[customer].is_null().to_numpy() & (times < end)  # NaT is not before anything
     days = _calendar.day_numbers(times[kept])
     made = frame.to_native()[kept]
-    ids = _plain(made[customer])
-    columns = {ID: ids, _HOME: _home(ids), PERIOD: _calendar.period_codes(days, freq)}
+    ids = _dask.plain(made[customer])
+    columns = {ID: ids, _dask.HOME: _dask.home(ids), PERIOD: _calendar.period_codes(days, freq)}
     if purchase is not None:
         columns[_BOUGHT] = _frame.flags(frame[purchase])[kept]
     columns |= {name: made[name] for name in own}
@@ -290,7 +280,7 @@ def _cells(
     customer: str,
     by: Sequence[str],
     kind: str,
-    active: _activity.Activity,
+    active: _logs.Activity,
     end: np.datetime64,
     zone: str | None,
 ) -> Any:
@@ -310,57 +300,19 @@ def _cells(
 
 def _log(
     frame: Frame, customer: str, day: IntArray, end: np.datetime64, zone: str | None
-) -> _activity.Log:
+) -> _logs.Log:
     who = _frame.compact(frame[ID].alias(customer))
-    return _activity.Log(who, day.astype("datetime64[D]"), None, end, zone)
-
-
-def _at_home(frame: Any, keys: Sequence[str], beside: Any = None) -> Any:
-    """Return a frame shuffled so that rows of one key are together, and in step with another's."""
-    homed = _over([frame], functools.partial(_with_home, keys=keys))
-    return homed.shuffle(on=_HOME, npartitions=(frame if beside is None else beside).npartitions)
-
-
-def _with_home(part: Any, keys: Sequence[str]) -> Any:
-    homes = np.zeros(len(part), dtype=np.uint64)
-    for key in keys:
-        homes = homes * np.uint64(31) + _home(_plain(part[key]))
-    return part.assign(**{_HOME: homes})
-
-
-def _home(ids: Any) -> npt.NDArray[np.uint64]:
-    """Return a number that is the same for ids that are equal, whatever types they come in.
-
-    Dask's own hash tells 1 from 1.0, and so would part the rows of one customer.
-    """
-    import pandas as pd
-
-    kind = pd.api.types.infer_dtype(ids, skipna=True)
-    if kind in _NUMBERS:
-        plain = ids if kind == "decimal" or ids.dtype != object else ids.astype("Float64")
-        numbers = plain.astype("float64" if kind == "decimal" else plain.dtype)
-        floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0
-        return np.asarray(pd.util.hash_array(floats))
-    if kind in ("datetime64", "datetime", "date"):
-        times = pd.to_datetime(ids, utc=True).dt.as_unit("us").to_numpy(dtype="datetime64[us]")
-        return np.asarray(pd.util.hash_array(times.view(np.int64)))
-    if kind in ("string", "empty"):
-        return np.asarray(pd.util.hash_array(ids.astype(object).to_numpy(), categorize=True))
-    msg = f"{ids.name!r} holds {kind} values. Bring them to one type first."
-    raise DataError(msg)
-
-
-_NUMBERS = ("integer", "floating", "mixed-integer-float", "integer-na", "decimal", "boolean")
+    return _logs.Log(who, day.astype("datetime64[D]"), None, end, zone)
 
 
 # ---- rows per customer --------------------------------------------------------------------------
 
 
 def labelled(
-    source: Partitions,
+    source: _dask.Partitions,
     customer: str,
     time: str,
-    customers: Partitions | None,
+    customers: _dask.Partitions | None,
     purchase: str | None,
     label: Callable[..., Any],
     make_starts: Callable[..., IntArray],
@@ -375,13 +327,14 @@ def labelled(
     days = _distinct(
         source, customer, time, [], options["tz"], until, freq="day", purchase=purchase
     )
-    parts = [days.shuffle(on=_HOME)]
+    parts = [days.shuffle(on=_dask.HOME)]
     if customers is not None:
-        parts.append(_at_home(_known(customers.frame, [customer]), [customer], parts[0]))
+        beside = _dask.known(customers.frame, [customer])
+        parts.append(_dask.at_home(beside, [customer], parts[0]))
     one = functools.partial(
         _label_part, customer=customer, label=label, starts=starts, end=until, zone=zone, rule=rule
     )
-    return _over(parts, one)
+    return _dask.over(parts, one)
 
 
 def _label_part(
@@ -405,8 +358,8 @@ def _label_part(
 
 
 def attached(
-    source: Partitions,
-    lookup: Partitions,
+    source: _dask.Partitions,
+    lookup: _dask.Partitions,
     keys: Sequence[str],
     columns: Sequence[str],
     time: str | None,
@@ -414,9 +367,9 @@ def attached(
     attach: Callable[..., Any],
 ) -> Any:
     """Return the rows with columns of the segments, joined where rows of one key are together."""
-    data, beside = (_known(frame.frame, keys) for frame in (source, lookup))
-    together = _at_home(data, keys)
-    beside = _at_home(beside, keys, together)
+    data, beside = (_dask.known(frame.frame, keys) for frame in (source, lookup))
+    together = _dask.at_home(data, keys)
+    beside = _dask.at_home(beside, keys, together)
     one = functools.partial(
         _attach_part,
         keys=keys,
@@ -425,103 +378,10 @@ def attached(
         valid_from=valid_from,
         attach=attach,
     )
-    return _over([together, beside], one)
+    return _dask.over([together, beside], one)
 
 
 def _attach_part(part: Any, lookup: Any, *, attach: Callable[..., Any], **options: Any) -> Any:
-    frame, beside = (_frame.open_frame(each.drop(columns=_HOME)) for each in (part, lookup))
+    frame, beside = (_frame.open_frame(each.drop(columns=_dask.HOME)) for each in (part, lookup))
     keys, columns = options["keys"], options["columns"]
     return attach(frame, beside, keys, columns, options["time"], options["valid_from"])
-
-
-# ---- partitions ---------------------------------------------------------------------------------
-
-
-def _each(frame: Any, function: Callable[[Any], _Part]) -> list[_Part]:
-    """Return what a function says of every partition; only that comes back from the workers."""
-    import dask
-
-    asked = dask.delayed(functools.partial(_in_part, function), pure=True)
-    parts: Iterable[_Part] = dask.compute(*(asked(part) for part in frame.to_delayed()))
-    return list(parts)
-
-
-def _in_part(function: Callable[..., Any], *parts: Any) -> Any:
-    """Run a function on a partition; what it refuses is counted there only, and says so."""
-    try:
-        return function(*parts)
-    except DataError as error:
-        msg = f"In one of the partitions: {error}"
-        raise DataError(msg) from None
-
-
-def _over(parts: Sequence[Any], function: Callable[..., Any]) -> Any:
-    """Return a Dask frame of what a function makes of the partitions of some frames, in step."""
-    told = functools.partial(_in_part, function)
-    meta = function(*(part._meta for part in parts))
-    return parts[0].map_partitions(told, *parts[1:], meta=meta, align_dataframes=False)
-
-
-def _known(frame: Any, names: Sequence[str]) -> Any:
-    """Return the frame with the categories of its keys known, alike in every partition."""
-    import pandas as pd
-
-    unknown = {
-        name: frame[name].cat.as_known()
-        for name in dict.fromkeys(names)
-        if isinstance(frame[name].dtype, pd.CategoricalDtype) and not frame[name].cat.known
-    }
-    return frame.assign(**unknown) if unknown else frame
-
-
-def _typed(
-    function: Callable[[Any], Any], part: Any, *, types: dict[str, Any], names: Sequence[str]
-) -> Any:
-    """Run a function on a partition whose keys are of the type that the frame says."""
-    for name in names:
-        if part[name].dtype == types[name]:
-            continue
-        made = _same_values(part[name], types[name])
-        if made is None:
-            msg = (
-                f"{name!r}: one partition holds {part[name].dtype} where the frame says "
-                f"{types[name]}. Bring the partitions to one type first."
-            )
-            raise DataError(msg)
-        part = part.assign(**{name: made})
-    return function(part)
-
-
-def _same_values(values: Any, dtype: Any) -> Any:
-    """Return a column in another type, or None where that would change a value."""
-    from pandas.api import types
-
-    one_way = types.is_bool_dtype(dtype) or (
-        types.is_string_dtype(dtype) and not types.is_string_dtype(values.dtype)
-    )
-    if one_way:
-        return None
-    try:
-        made = values.astype(dtype)
-        text = types.infer_dtype(values, skipna=True) == "string"
-        back = made.astype(str if text else values.dtype)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return made if back.astype(object).equals(values.astype(object)) else None
-
-
-def _plain(ids: Any) -> Any:
-    """Return a column of categories as the values that they stand for."""
-    import pandas as pd
-
-    if not isinstance(ids.dtype, pd.CategoricalDtype):
-        return ids
-    return ids.astype(ids.cat.categories.dtype)
-
-
-def _stacked(frames: Sequence[Any]) -> Any:
-    """Return small pandas frames under one another; categories stay categories."""
-    from dask.dataframe import methods
-
-    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
-    return methods.concat(filled, ignore_index=True)

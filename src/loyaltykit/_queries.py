@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _activity, _checks, _frame, _lazy, _tally
+from loyaltykit import _activity, _checks, _frame, _lazy, _logs, _tally
 from loyaltykit._activity import CHURNED, KIND, NEW, RETAINED, RETURNED, VALID_FROM
 from loyaltykit._frame import DAY, ID, PERIOD, ROWS, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
@@ -25,7 +25,7 @@ class Log(NamedTuple):
     """The rows of a log up to the end of observation: ID, DAY, PERIOD, and columns kept."""
 
     rows: Query
-    active: _activity.Activity
+    active: _logs.Activity
     end: np.datetime64 | None
     zone: str | None
 
@@ -180,8 +180,8 @@ def read_log(
     if facts["nobody"] and errors == "raise":
         _checks.null_values(customer, facts["nobody"], "customer")
     if facts["dropped"]:
-        _checks.warn_of_dropped(facts["dropped"], _activity.NO_CUSTOMER_OR_DATE)
-    active, end = _activity.observed(facts["first"], facts["last"], freq, as_of, zone)
+        _checks.warn_of_dropped(facts["dropped"], _logs.NO_CUSTOMER_OR_DATE)
+    active, end = _logs.observed(facts["first"], facts["last"], freq, as_of, zone)
     rows = query.filter(~no_id & ~no_time)
     if end is not None and facts["first"] is not None:
         # From the first: a table may have grown at its start since its facts were told.

@@ -7,10 +7,20 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from loyaltykit import _activity, _checks, _frame, _lazy, _partitions, _queries, _results, _tally
+from loyaltykit import (
+    _activity,
+    _checks,
+    _dask,
+    _frame,
+    _lazy,
+    _partitions,
+    _queries,
+    _results,
+    _tally,
+)
 from loyaltykit.errors import ParameterError
 
-Source = _frame.Frame | _frame.Query | _partitions.Partitions
+Source = _frame.Frame | _frame.Query | _dask.Partitions
 
 
 # DuckDB runs one query of a connection at a time, and refuses what another thread asks meanwhile.
@@ -25,11 +35,8 @@ def turn(data: object) -> contextlib.AbstractContextManager[Any]:
 
 def opened(data: object, name: str = "data") -> Source:
     """Return the frame, the query or the partitions behind the door."""
-    source: Source | None
-    if _frame.is_partitioned(data):
-        source = _partitions.Partitions(data)
-    else:
-        source = _frame.open_query(data)
+    partitioned = _frame.is_partitioned(data)
+    source = _dask.Partitions(data) if partitioned else _frame.open_query(data)
     if source is None:
         return _frame.open_frame(data, name, _frame.ENGINES)
     taken = [column for column in columns_of(source) if str(column).startswith(_frame.OWN)]
@@ -70,7 +77,7 @@ def opened_beside(source: Source, data: object, name: str) -> Any:
 
 
 def _engine(source: Source) -> str:
-    if isinstance(source, _partitions.Partitions):
+    if isinstance(source, _dask.Partitions):
         return "Dask"
     name = str(source.implementation)
     return f"{name} (lazy)" if isinstance(source, _frame.LazyFrame) else name
@@ -103,7 +110,7 @@ def count_answers(
             source, score, scale, by=by, counts=counts, time=time, freq=freq, errors=errors
         )
     options: dict[str, Any] = {"by": by, "counts": counts, "freq": freq, "errors": errors}
-    if isinstance(source, _partitions.Partitions):
+    if isinstance(source, _dask.Partitions):
         reduced = _partitions.distinct_answers(source, score, time=time, **options)
     else:
         source = only(source, [score, counts, time, *by])
@@ -149,7 +156,7 @@ def count_log(
         lookup = only(lookup, [customer, *since, *keys])
     options: dict[str, Any] = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
     options |= {"tz": _checks.check_zone(tz), "errors": errors}
-    if isinstance(source, _partitions.Partitions):
+    if isinstance(source, _dask.Partitions):
         return _partitions.counted(source, customer, time, kind, **options)
     if isinstance(source, _frame.EagerFrame):
         return _activity.counted(source, customer, time, kind, **options)

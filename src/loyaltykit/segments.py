@@ -13,6 +13,7 @@ from loyaltykit import (
     _checks,
     _codes,
     _customers,
+    _dask,
     _frame,
     _partitions,
     _sources,
@@ -109,7 +110,7 @@ def _attach_source(
     if isinstance(source, _frame.LazyFrame):
         source, lookup = _sources.only(source, have), _sources.only(lookup, beside)
         return _customers.attach(source, lookup, keys, chosen, time, valid_from)
-    if isinstance(source, _partitions.Partitions):
+    if isinstance(source, _dask.Partitions):
         return _partitions.attached(source, lookup, keys, chosen, time, valid_from, _attach)
     return _attach(source, lookup, keys, chosen, time, valid_from)
 

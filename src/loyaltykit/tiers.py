@@ -13,7 +13,9 @@ from loyaltykit import (
     _checks,
     _codes,
     _customers,
+    _dask,
     _frame,
+    _logs,
     _partitions,
     _queries,
     _results,
@@ -164,16 +166,16 @@ def _label_source(
         source = _sources.only(source, [customer, time, purchase])
         listed = None if listed is None else _sources.only(listed, [customer])
         return _label_query(source, customer, time, listed, purchase, rule, options)
-    if isinstance(source, _partitions.Partitions):
+    if isinstance(source, _dask.Partitions):
         return _partitions.labelled(
             source, customer, time, listed, purchase, _label, _starts, rule, options
         )
-    log = _activity.read_log(source, customer, time, **options)
+    log = _logs.read_log(source, customer, time, **options)
     bought = np.ones(len(log.day), dtype=np.bool_)
     if purchase is not None:
         bought = _frame.flags(source[purchase])
         bought = bought if log.kept is None else bought[log.kept]
-    active = _activity.activity(log, rule["freq"] or "month")
+    active = _logs.activity(log, rule["freq"] or "month")
     starts = _starts(active, log.end, rule["freq"])
     return _label(log, bought, customer, listed, starts, **rule)
 
@@ -205,7 +207,7 @@ def _label_query(
 
 
 def _label(
-    log: _activity.Log,
+    log: _logs.Log,
     bought: npt.NDArray[np.bool_],
     customer: str,
     customers: _frame.Frame | None,
@@ -247,12 +249,12 @@ def _everybody(
     return every, _frame.positions(ids, every, frames), _frame.positions(names, every, frames)
 
 
-def _starts(active: _activity.Activity, end: np.datetime64 | None, freq: str | None) -> IntArray:
+def _starts(active: _logs.Activity, end: np.datetime64 | None, freq: str | None) -> IntArray:
     """Return the days before which purchases count: period starts, or the day after as_of."""
     if freq is None:
-        last = np.datetime64(0, "D") if end is None else _activity.as_of_day(end)
+        last = np.datetime64(0, "D") if end is None else _logs.as_of_day(end)
         return np.array([last.astype(np.int64) + 1])
-    return _activity.starts(active).astype(np.int64)
+    return _logs.starts(active).astype(np.int64)
 
 
 def _refuse_too_many(customers: int, starts: IntArray, freq: str | None) -> None:
