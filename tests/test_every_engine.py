@@ -11,6 +11,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import narwhals.stable.v2 as nw
@@ -679,6 +680,22 @@ def test_every_kind_is_in_the_suite() -> None:
         *("polars-lazy", "duckdb", "spark", "dask"),
     ]
     assert len(CASES) >= 40
+
+
+# ---- several callers at once --------------------------------------------------------------------
+
+
+def test_eight_threads_get_the_tables_of_one(any_engine: Engine) -> None:
+    """They share a frame, and in DuckDB a connection that serves one at a time."""
+    answers, visits = any_engine.frame(ANSWERS), log(any_engine)
+
+    def both(_: int) -> tuple[Rows, Rows]:
+        flow = lk.customer_flow(visits, "id", "day", by="sector")
+        return frame_rows(lk.nps(answers, "nps", by="sector")), frame_rows(flow)
+
+    alone = both(0)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(both, range(16))) == [alone] * 16
 
 
 # ---- no raw rows reach the driver ---------------------------------------------------------------

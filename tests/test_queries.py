@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -65,19 +64,6 @@ def test_infinite_times_are_no_times() -> None:
         lk.customer_flow(log, "id", "moment")
     with pytest.warns(DroppedRowsWarning, match="1 row left out"):
         assert column(lk.nps(log, "nps", time="moment", errors="coerce"), "n") == [1]
-
-
-def test_eight_threads_share_a_connection() -> None:
-    log = Engine("duckdb").frame(
-        {"id": list(range(50)) * 4, "day": ["2026-01-05", "2026-02-06"] * 100, "nps": [9, 3] * 100}
-    )
-    wanted = frame_rows(lk.nps(log, "nps")), frame_rows(lk.customer_flow(log, "id", "day"))
-
-    def both(_: int) -> Any:
-        return frame_rows(lk.nps(log, "nps")), frame_rows(lk.customer_flow(log, "id", "day"))
-
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(both, range(32))) == [wanted] * 32
 
 
 @pytest.mark.parametrize("lazy", LAZY)
