@@ -367,7 +367,8 @@ def _nested(
     trials = np.maximum(rungs, 0.0) * grain
     variance, _ = _tango_variance(up, down, estimate + trials)
     passed: FloatArray = np.where(weight * trials * trials <= variance, trials, trials[0])
-    return passed.max(axis=0)
+    highest: FloatArray = passed.max(axis=0)
+    return highest
 
 
 def _tango_variance(

@@ -35,10 +35,14 @@ def turn(data: object) -> contextlib.AbstractContextManager[Any]:
 
 def opened(data: object, name: str = "data") -> Source:
     """Return the frame, the query or the partitions behind the door."""
-    partitioned = _frame.is_partitioned(data)
-    source = _dask.Partitions(data) if partitioned else _frame.open_query(data)
-    if source is None:
+    source: _frame.Query | _dask.Partitions | None
+    try:  # most are in memory, and small calls are to stay quick
         return _frame.open_frame(data, name, _frame.ENGINES)
+    except TypeError:
+        partitioned = _frame.is_partitioned(data)
+        source = _dask.Partitions(data) if partitioned else _frame.open_query(data)
+        if source is None:
+            raise
     taken = [column for column in columns_of(source) if str(column).startswith(_frame.OWN)]
     if taken:
         msg = (
