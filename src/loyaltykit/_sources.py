@@ -24,12 +24,13 @@ Source = _frame.Frame | _frame.Query | _dask.Partitions
 
 
 # DuckDB runs one query of a connection at a time, and refuses what another thread asks meanwhile.
+# Older versions of Polars do so with a lazy frame.
 _ONE_AT_A_TIME = threading.RLock()
 
 
 def turn(data: object) -> contextlib.AbstractContextManager[Any]:
     """Return what a thread holds while it counts in an engine that serves one at a time."""
-    alone = type(data).__name__ == "DuckDBPyRelation"
+    alone = type(data).__name__ in ("DuckDBPyRelation", "LazyFrame")
     return _ONE_AT_A_TIME if alone else contextlib.nullcontext()
 
 
