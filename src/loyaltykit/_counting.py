@@ -61,7 +61,7 @@ def count_cells(
                 even = len(cell) & ~1
                 total += np.bincount(cell[:even].view(np.uint16), minlength=room)
                 odd += np.bincount(cell[even:], minlength=cells)
-        return _unpaired(total)[:cells] + odd if pairs else total
+        return _unpaired(total, cells) + odd if pairs else total
 
     if not cells or cells > _MOST_CELLS:
         return count(slice(0, length)).reshape(size, width)
@@ -69,11 +69,11 @@ def count_cells(
     return table.reshape(size, width)
 
 
-def _unpaired(counts: IntArray) -> IntArray:
-    """Return how often each byte occurs, from how often each pair of bytes does."""
-    square = np.zeros((256, 256), dtype=np.int64)
-    square.ravel()[: len(counts)] = counts
-    single: IntArray = square.sum(axis=0) + square.sum(axis=1)
+def _unpaired(counts: IntArray, cells: int) -> IntArray:
+    """Return how often each byte below ``cells`` occurs, from how often each pair of bytes does."""
+    table = np.zeros((cells, 256), dtype=np.int64)
+    table.ravel()[: len(counts)] = counts
+    single: IntArray = table.sum(axis=0)[:cells] + table.sum(axis=1)
     return single
 
 

@@ -83,7 +83,12 @@ def compact(series: Series, *, ordered: bool = True) -> Compact:
     engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
     near = _encode_near_integers(series)
     codes, levels = near or engine[series.implementation](series, ordered)
-    return Compact(codes, levels.alias(series.name))
+    return Compact(codes, levels if levels.name == series.name else levels.alias(series.name))
+
+
+def pandas_series(native: Any, name: str) -> Series:
+    """Return a pandas series behind the door: what is known to be one needs no `from_native`."""
+    return nw.new_series(name, native, backend=PANDAS)
 
 
 # Kinds without an order or a hash in their engine; nobody groups by them or answers with them.
@@ -283,26 +288,26 @@ def _encode_pandas(series: Series, ordered: bool) -> Compact:
     if isinstance(native.dtype, pd.CategoricalDtype):
         every = np.arange(len(native.dtype.categories))
         levels = pd.Series(pd.Categorical.from_codes(every, dtype=native.dtype))
-        return Compact(native.array.codes, nw.from_native(levels, series_only=True))
+        return Compact(native.array.codes, pandas_series(levels, series.name))
     if series.dtype == nw.String and _held_by_arrow(native):
         import pyarrow as pa
 
         codes, values = _dictionary(arrow_of(native), ordered)
         made = pd.Series(native.dtype.__from_arrow__(pa.chunked_array([values])))
-        return Compact(codes, nw.from_native(made, series_only=True))
+        return Compact(codes, pandas_series(made, series.name))
     try:
         codes, uniques = pd.factorize(native)
     except TypeError:  # lists and the like have no hash
         _refuse_kind(series)
     levels = pd.Series(uniques, name=native.name)
     if not ordered:
-        return Compact(codes, nw.from_native(levels, series_only=True))
+        return Compact(codes, pandas_series(levels, series.name))
     try:
         order = levels.argsort().to_numpy()
     except TypeError:  # values of several types have no order of their own: by type, then as text
         order = levels.map(lambda value: (type(value).__name__, str(value))).argsort().to_numpy()
     levels = levels.take(order).reset_index(drop=True)
-    return Compact(_codes.ranked(codes, order), nw.from_native(levels, series_only=True))
+    return Compact(_codes.ranked(codes, order), pandas_series(levels, series.name))
 
 
 def _plain_categories(native: Any) -> Any:

@@ -7,6 +7,7 @@ categories, dictionaries, masks, gaps and texts. NaN becomes null here, once.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from loyaltykit import _checks
 from loyaltykit._encoding import ARROW as ARROW
-from loyaltykit._encoding import NO_KERNELS, arrow_of, nan_to_null
+from loyaltykit._encoding import NO_KERNELS, arrow_of, nan_to_null, pandas_series
 from loyaltykit._encoding import PANDAS as PANDAS
 from loyaltykit._encoding import POLARS as POLARS
 from loyaltykit._encoding import Compact as Compact
@@ -279,9 +280,9 @@ def take(series: Series, positions: IntArray) -> Series:
         taken = pd.api.extensions.take(native.to_numpy(), positions, allow_fill=gap)
     else:
         taken = native.array.take(positions, allow_fill=gap)
-    # Named, because pandas would infer text from objects.
+    # Said, because pandas would infer text from objects.
     dtype = object if native.dtype == object else None
-    return nw.from_native(pd.Series(taken, name=native.name, dtype=dtype), series_only=True)
+    return pandas_series(pd.Series(taken, dtype=dtype), series.name)
 
 
 def categories(like: Series, codes: IntArray, labels: Sequence[str]) -> Series:
@@ -306,23 +307,48 @@ def categories(like: Series, codes: IntArray, labels: Sequence[str]) -> Series:
     return nw.from_native(made, series_only=True)
 
 
-def build_pandas(columns: Mapping[str, npt.NDArray[Any]], keys: Frame | None = None) -> Frame:
+def build_pandas(columns: Mapping[str, Any]) -> Frame:
+    return nw.from_native(pandas_table(columns), eager_only=True)
+
+
+def pandas_table(columns: Mapping[str, Any]) -> Any:
+    """Return a pandas frame of arrays; those of pandas itself stay as they are."""
     import pandas as pd
 
     made: dict[str, Any] = {}
-    if keys is not None:
-        native = keys.to_native()
-        made.update({name: native[name].array for name in native.columns})
+    texts: dict[str, list[Any]] = {}
     for name, values in columns.items():
+        made[name] = values
         if isinstance(values, np.ma.MaskedArray):
             made[name] = pd.arrays.IntegerArray(values.filled(0), np.ma.getmaskarray(values))
-        elif values.dtype.kind == "M":
+        elif isinstance(values, np.ndarray) and values.dtype.kind == "M":
             made[name] = values.astype("datetime64[us]")
-        elif values.dtype.kind in "UO":
-            made[name] = pd.Series(values.tolist(), dtype="str").array
-        else:
-            made[name] = values
-    return nw.from_native(pd.DataFrame(made), eager_only=True)
+        elif isinstance(values, np.ndarray) and values.dtype.kind in "UO":
+            texts[name] = values.tolist()
+    # One array cut into pieces, because pandas takes long to begin with each.
+    every = pd.Series(list(itertools.chain(*texts.values())), dtype="str").array
+    end = 0
+    for name, words in texts.items():
+        start, end = end, end + len(words)
+        made[name] = every[start:end]
+    return pd.DataFrame(made)
+
+
+def beside(columns: Mapping[str, Series]) -> Frame:
+    """Return columns without an index of their own as a frame."""
+    if len(columns) > 1 and next(iter(columns.values())).implementation is PANDAS:
+        import pandas as pd
+
+        made = {name: column.to_native() for name, column in columns.items()}
+        return nw.from_native(pd.DataFrame(made), eager_only=True)
+    frames = [column.alias(name).to_frame() for name, column in columns.items()]
+    return nw.concat(frames, how="horizontal") if len(frames) > 1 else frames[0]
+
+
+def pandas_arrays(frame: Frame) -> dict[str, Any]:
+    """Return the columns of a pandas frame as arrays of pandas, which have no index."""
+    native = frame.to_native()
+    return {name: native[name].array for name in native.columns}
 
 
 def build(keys: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> Frame:

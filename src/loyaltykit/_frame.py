@@ -171,7 +171,8 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
     Where they are few all combinations are there, which saves the search for those present.
     """
     codes: Integers | None = None
-    keys: Frame | None = None
+    columns: list[Series] = []
+    places: list[IntArray] = []  # for each column, which of its levels a combination has
     size = 1
     for name in names:
         levels = compact(frame[name])
@@ -186,12 +187,20 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
             wide = own if codes is None else _codes.paired(codes, own, width)
             codes, present = _codes.renumber(wide, total)
         before, level = present // width, present % width
-        taken = take(levels.levels, np.where(level < len(levels.levels), level, -1))
-        own_key = taken.alias(name).to_frame()
-        earlier = [] if keys is None else [rows(keys, before)]
-        keys = nw.concat([*earlier, own_key], how="horizontal") if earlier else own_key
+        places = [*(place[before] for place in places), level]
+        columns.append(levels.levels)
         size = len(present)
-    return Cells(codes, frame.select([]) if keys is None else keys, size)
+    chosen = [_levels_at(*pair) for pair in zip(columns, places, strict=True)]
+    keys = dict(zip(names, chosen, strict=True))
+    return Cells(codes, _engines.beside(keys) if keys else frame.select([]), size)
+
+
+def _levels_at(levels: Series, places: IntArray) -> Series:
+    """Return the level at each place; the place after the last one is that of null."""
+    width = len(levels)
+    if np.array_equal(places, np.arange(width)):
+        return levels
+    return take(levels, np.where(places < width, places, -1))
 
 
 # Combinations of keys that may be there without a row.
@@ -368,7 +377,7 @@ def table(keys: Frame, columns: Mapping[str, Values], length: int) -> Any:
         for name, value in columns.items()
     }
     if keys.implementation is PANDAS:
-        return _engines.build_pandas(filled, keys).to_native()
+        return _engines.pandas_table({**_engines.pandas_arrays(keys), **filled})
     values = _engines.build(keys, filled)
     if not keys.columns:
         return values.to_native()
@@ -379,8 +388,7 @@ def rows(frame: Frame, positions: IntArray) -> Frame:
     """Return the rows at the positions, which may repeat; a frame without columns stays."""
     if not frame.columns:
         return frame
-    columns = [take(frame[name], positions).alias(name).to_frame() for name in frame.columns]
-    return nw.concat(columns, how="horizontal")
+    return _engines.beside({name: take(frame[name], positions) for name in frame.columns})
 
 
 def all_null(frame: Frame, row: int) -> bool:
@@ -450,4 +458,4 @@ def pandas_keys(columns: Mapping[str, Any] | None = None) -> Frame:
 
     # An index of their own would line the columns up with something else.
     made = {name: pd.Series(values).array for name, values in (columns or {}).items()}
-    return nw.from_native(pd.DataFrame(made), eager_only=True)
+    return _engines.build_pandas(made)
