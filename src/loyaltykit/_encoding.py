@@ -83,7 +83,11 @@ def compact(series: Series, *, ordered: bool = True) -> Compact:
     engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
     near = _encode_near_integers(series)
     codes, levels = near or engine[series.implementation](series, ordered)
-    return Compact(codes, levels if levels.name == series.name else levels.alias(series.name))
+    return Compact(codes, named(levels, series.name))
+
+
+def named(series: Series, name: str) -> Series:
+    return series if series.name == name else series.alias(name)
 
 
 def pandas_series(native: Any, name: str) -> Series:
@@ -110,16 +114,17 @@ def numeric(series: Series) -> npt.NDArray[Any]:
 
 def numeric_runs(series: Series) -> NumberRuns:
     """Return what gives a run of a column of numbers, NaN for null, without a copy of the whole."""
+    native = series.to_native()
+    if series.implementation is PANDAS and isinstance(native.dtype, np.dtype):
+        return cast("NumberRuns", native.to_numpy().__getitem__)
     if series.dtype in (nw.Int128, nw.UInt128):  # NumPy has none of that size
         series = series.cast(nw.Float64)
-    native = series.to_native()
+        native = series.to_native()
     if series.implementation is POLARS and series.null_count():
         kind = native.dtype if series.dtype.is_float() else float  # its own way is 3 times slower
         return lambda rows: native[rows].cast(kind).fill_null(np.nan).to_numpy()
     if series.implementation is not PANDAS:
         return lambda rows: series[rows].to_numpy()
-    if isinstance(native.dtype, np.dtype):
-        return cast("NumberRuns", native.to_numpy().__getitem__)
     floats, masked = series.dtype.is_float(), native.array
 
     def run(rows: slice) -> npt.NDArray[Any]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from loyaltykit import _checks
 from loyaltykit._encoding import ARROW as ARROW
-from loyaltykit._encoding import NO_KERNELS, arrow_of, nan_to_null, pandas_series
+from loyaltykit._encoding import NO_KERNELS, arrow_of, named, nan_to_null, pandas_series
 from loyaltykit._encoding import PANDAS as PANDAS
 from loyaltykit._encoding import POLARS as POLARS
 from loyaltykit._encoding import Compact as Compact
@@ -325,12 +325,10 @@ def pandas_table(columns: Mapping[str, Any]) -> Any:
             made[name] = values.astype("datetime64[us]")
         elif isinstance(values, np.ndarray) and values.dtype.kind in "UO":
             texts[name] = values.tolist()
-    # One array cut into pieces, because pandas takes long to begin with each.
-    every = pd.Series(list(itertools.chain(*texts.values())), dtype="str").array
-    end = 0
-    for name, words in texts.items():
-        start, end = end, end + len(words)
-        made[name] = every[start:end]
+    if texts:  # one array cut into pieces, because pandas takes long to begin with each
+        every = pd.Series(list(itertools.chain(*texts.values())), dtype="str").array
+        length = len(every) // len(texts)
+        made |= {name: every[i * length : (i + 1) * length] for i, name in enumerate(texts)}
     return pd.DataFrame(made)
 
 
@@ -341,7 +339,7 @@ def beside(columns: Mapping[str, Series]) -> Frame:
 
         made = {name: column.to_native() for name, column in columns.items()}
         return nw.from_native(pd.DataFrame(made), eager_only=True)
-    frames = [column.alias(name).to_frame() for name, column in columns.items()]
+    frames = [named(column, name).to_frame() for name, column in columns.items()]
     return nw.concat(frames, how="horizontal") if len(frames) > 1 else frames[0]
 
 

@@ -175,7 +175,7 @@ def cells(frame: Frame, names: Sequence[str]) -> Cells:
     places: list[IntArray] = []  # for each column, which of its levels a combination has
     size = 1
     for name in names:
-        levels = compact(frame[name])
+        levels = compact(frame.get_column(name))
         own, width = _null_last(levels.codes, len(levels.levels))
         total = size * width
         if total <= FEW_CELLS:
@@ -246,9 +246,10 @@ def number_runs(series: Series) -> NumberRuns | None:
     Columns that NumPy cannot read as they are get converted run by run, so that no copy is made of
     the whole.
     """
-    if series.dtype == nw.Decimal:
+    dtype = series.dtype
+    if dtype.is_decimal():
         series = series.cast(nw.Float64)
-    if not (series.dtype.is_integer() or series.dtype.is_float()):
+    elif not (dtype.is_float() or dtype.is_integer()):
         return None
     return _engines.numeric_runs(series)
 

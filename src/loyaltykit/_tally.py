@@ -243,7 +243,7 @@ def _count(
     errors: str,
 ) -> IntArray:
     """Return counts by group and slot, off-scale answers counted as missing or refused."""
-    answers = _as_asked(frame[score], scale)
+    answers = _as_asked(frame.get_column(score), scale)
     slots_of, wide = _slots_by_run(answers, scale)
     weights = None if counts is None else row_counts(frame[counts])
     width = wide.off + 1
