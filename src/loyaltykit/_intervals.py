@@ -19,9 +19,9 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 CountArray: TypeAlias = IntArray | FloatArray
 Interval: TypeAlias = tuple[FloatArray, FloatArray]
 
-# Tango's equation is solved in four to six steps; more are only rounding that has not settled.
+# Tango's equation is solved in two to five steps; more are only rounding that has not settled.
 _STEPS = 10
-_ARRIVED = 1e-9  # a step this short, of the whole way, leaves an error of its square
+_ARRIVED = 1e-8  # a step this short, of the whole way, leaves an error of its square
 _BLOCK = 8192  # groups whose working arrays stay in the processor's cache: three times faster
 
 
@@ -337,7 +337,9 @@ def _climb_tango(
     is quadratic, and its solution a step that comes nearer and never passes the limit.
     """
     farthest, doubled = 1.0 - estimate, 2.0 * weight
-    reach: FloatArray = np.zeros_like(estimate)
+    # Wald's margin, to begin with: the nearer the start, the fewer steps.
+    wald = np.sqrt(np.maximum(up + down - estimate * estimate, 0.0) / weight)
+    reach: FloatArray = np.minimum(wald, farthest)
     moving = weight > 0.0
     for _ in range(_STEPS):
         variance, slope = _tango_variance(up, down, estimate + reach)
@@ -347,8 +349,9 @@ def _climb_tango(
         root = np.sqrt(np.maximum(square, 0.0)) + np.abs(fall)
         step = np.divide(2.0 * ahead, root, out=root / (doubled + 2.0), where=fall > 0.0)
         # A group that has arrived stays, so that its limits do not depend on the other groups.
-        reach = np.where(moving, np.minimum(reach + step, farthest), reach)
-        moving &= step > _ARRIVED * reach
+        nearer = np.minimum(np.maximum(reach + step, 0.0), farthest)
+        reach = np.where(moving, nearer, reach)
+        moving &= np.abs(step) > _ARRIVED * reach
         if not moving.any():
             break
     return reach
