@@ -73,15 +73,16 @@ def compact(series: Series, *, ordered: bool = True) -> Compact:
 
     Without ``ordered`` the distinct values come in any order.
     """
-    untyped = series.dtype == nw.Unknown and series.null_count() == len(series)
+    dtype = series.dtype  # once: a pandas column of objects is searched for it
+    untyped = dtype == nw.Unknown and series.null_count() == len(series)
     if not len(series) or untyped:
         return Compact(np.full(len(series), -1, dtype=np.int64), series.head(0))
-    if series.dtype.is_nested() or series.dtype in _NOT_ENCODED.get(series.implementation, ()):
+    if dtype.is_nested() or dtype in _NOT_ENCODED.get(series.implementation, ()):
         _refuse_kind(series)
-    if series.dtype.is_float():
+    if dtype.is_float():
         series = nan_to_null(series)
     engine = {PANDAS: _encode_pandas, POLARS: _encode_polars, ARROW: _encode_arrow}
-    near = _encode_near_integers(series)
+    near = _encode_near_integers(series) if dtype.is_integer() else None
     codes, levels = near or engine[series.implementation](series, ordered)
     return Compact(codes, named(levels, series.name))
 
@@ -161,18 +162,18 @@ def _integers_like(series: Series, values: IntArray) -> Series:
     """Return integers as a column of the engine and the type of another."""
     native = series.to_native()
     made: Any
+    if series.implementation is PANDAS:
+        import pandas as pd
+
+        return pandas_series(pd.Series(values).astype(native.dtype), series.name)
     if series.implementation is POLARS:
         import polars as pl
 
         made = pl.Series(values).cast(native.dtype)
-    elif series.implementation is ARROW:
+    else:
         import pyarrow as pa
 
         made = pa.chunked_array([pa.array(values).cast(native.type)])
-    else:
-        import pandas as pd
-
-        made = pd.Series(values).astype(native.dtype)
     again: Series = nw.from_native(made, series_only=True)
     return again.alias(series.name)
 
@@ -270,7 +271,7 @@ def nan_to_null(series: Series) -> Series:
 
 def _encode_near_integers(series: Series) -> Compact | None:
     """Return the codes of integers that lie close together, which needs no hashing."""
-    keys = integer_keys(series) if series.dtype.is_integer() else None
+    keys = integer_keys(series)
     if keys is None:
         return None
     low, size = int(keys.values.min()), int(keys.values.max()) - int(keys.values.min()) + 1
@@ -288,13 +289,14 @@ def _encode_pandas(series: Series, ordered: bool) -> Compact:
     import pandas as pd
 
     native = series.to_native()
-    if series.dtype == nw.Categorical and not isinstance(native.dtype, pd.CategoricalDtype):
+    by_arrow = _held_by_arrow(native)
+    if by_arrow and series.dtype == nw.Categorical:
         native = _plain_categories(native)
     if isinstance(native.dtype, pd.CategoricalDtype):
         every = np.arange(len(native.dtype.categories))
         levels = pd.Series(pd.Categorical.from_codes(every, dtype=native.dtype))
         return Compact(native.array.codes, pandas_series(levels, series.name))
-    if series.dtype == nw.String and _held_by_arrow(native):
+    if by_arrow and series.dtype == nw.String:
         import pyarrow as pa
 
         codes, values = _dictionary(arrow_of(native), ordered)
