@@ -93,7 +93,7 @@ def named(series: Series, name: str) -> Series:
 
 def pandas_series(native: Any, name: str) -> Series:
     """Return a pandas series behind the door: what is known to be one needs no `from_native`."""
-    return nw.new_series(name, native, backend=PANDAS)
+    return nw.new_series(name, native, backend="pandas")
 
 
 # Kinds without an order or a hash in their engine; nobody groups by them or answers with them.
