@@ -7,7 +7,6 @@ categories, dictionaries, masks, gaps and texts. NaN becomes null here, once.
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -311,12 +310,14 @@ def build_pandas(columns: Mapping[str, Any]) -> Frame:
     return nw.from_native(pandas_table(columns), eager_only=True)
 
 
-def pandas_table(columns: Mapping[str, Any]) -> Any:
-    """Return a pandas frame of arrays; those of pandas itself stay as they are."""
+def pandas_table(columns: Mapping[str, Any], length: int = 0) -> Any:
+    """Return a pandas frame of arrays, and of words that fill a column of the given length.
+
+    Arrays of pandas itself stay as they are.
+    """
     import pandas as pd
 
     made: dict[str, Any] = {}
-    texts: dict[str, list[Any]] = {}
     for name, values in columns.items():
         made[name] = values
         if isinstance(values, np.ma.MaskedArray):
@@ -324,11 +325,12 @@ def pandas_table(columns: Mapping[str, Any]) -> Any:
         elif isinstance(values, np.ndarray) and values.dtype.kind == "M":
             made[name] = values.astype("datetime64[us]")
         elif isinstance(values, np.ndarray) and values.dtype.kind in "UO":
-            texts[name] = values.tolist()
-    if texts:  # one array cut into pieces, because pandas takes long to begin with each
-        every = pd.Series(list(itertools.chain(*texts.values())), dtype="str").array
-        length = len(every) // len(texts)
-        made |= {name: every[i * length : (i + 1) * length] for i, name in enumerate(texts)}
+            made[name] = pd.Series(values.tolist(), dtype="str").array
+    words = {name: value for name, value in columns.items() if isinstance(value, str)}
+    if words:  # one array cut into pieces, because pandas takes long to begin with each
+        distinct = pd.Series(list(words.values()), dtype="str").array
+        every = distinct.take(np.repeat(np.arange(len(words)), length))
+        made |= {name: every[i * length : (i + 1) * length] for i, name in enumerate(words)}
     return pd.DataFrame(made)
 
 

@@ -373,12 +373,13 @@ def table(keys: Frame, columns: Mapping[str, Values], length: int) -> Any:
 
     Integers may be masked arrays (the mask is null); NaN and NaT are null; a scalar fills.
     """
-    filled = {
-        name: value if isinstance(value, np.ndarray) else np.full(length, value)
+    as_it_is = (np.ndarray, str) if keys.implementation is PANDAS else np.ndarray
+    filled: dict[str, Any] = {
+        name: value if isinstance(value, as_it_is) else np.full(length, value)
         for name, value in columns.items()
     }
     if keys.implementation is PANDAS:
-        return _engines.pandas_table({**_engines.pandas_arrays(keys), **filled})
+        return _engines.pandas_table({**_engines.pandas_arrays(keys), **filled}, length)
     values = _engines.build(keys, filled)
     if not keys.columns:
         return values.to_native()
