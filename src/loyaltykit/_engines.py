@@ -328,8 +328,8 @@ def pandas_table(columns: Mapping[str, Any], length: int = 0) -> Any:
             made[name] = pd.Series(values.tolist(), dtype="str").array
     words = {name: value for name, value in columns.items() if isinstance(value, str)}
     if words:  # one array cut into pieces, because pandas takes long to begin with each
-        distinct = pd.Series(list(words.values()), dtype="str").array
-        every = distinct.take(np.repeat(np.arange(len(words)), length))
+        repeated = [word for word in words.values() for _ in range(length)]
+        every = pd.Series(repeated, dtype="str").array
         made |= {name: every[i * length : (i + 1) * length] for i, name in enumerate(words)}
     return pd.DataFrame(made)
 
