@@ -437,3 +437,40 @@ def loyalty_tiers_through_time(
         tiers = loyalty_tier(log, start - dt.timedelta(days=1), customers, **rule)
         rows += [(customer, start, tier) for customer, tier in tiers.items()]
     return sorted(rows)
+
+
+# ---- weights, clusters, strata ------------------------------------------------------------------
+
+
+def linearised_variance(
+    values: list[float],
+    weights: list[float],
+    inside: list[bool],
+    units: list[int],
+    strata: list[int],
+    population: list[float],
+) -> float | None:
+    """The variance of a weighted mean over some of the answers, summed one answer at a time.
+
+    Null where nothing is inside, or where the sample has as many strata as units. A stratum of one
+    unit counts as if its spread were 0.
+    """
+    total = math.fsum(w for w, mine in zip(weights, inside, strict=True) if mine)
+    if total == 0 or len(set(units)) <= len(set(strata)):
+        return None
+    rows = list(zip(values, weights, inside, units, strata, strict=True))
+    mean = math.fsum(w * y for y, w, mine, _, _ in rows if mine) / total
+    variance = 0.0
+    for h in sorted(set(strata)):
+        moved: dict[int, float] = {}
+        for y, w, mine, unit, stratum in rows:
+            if stratum == h:
+                moved.setdefault(unit, 0.0)
+                moved[unit] += w * (y - mean) / total if mine else 0.0
+        m = len(moved)
+        if m == 1:
+            continue
+        middle = math.fsum(moved.values()) / m
+        squares = math.fsum((u - middle) ** 2 for u in moved.values())
+        variance += (1 - m / population[h]) * m / (m - 1) * squares
+    return variance

@@ -21,7 +21,8 @@ FULL = 4  # the groups before this one have answers
 def of(metric: str, method: str, level: float = 0.95, **counts: object) -> _estimates.Estimate:
     arrays = {name: np.asarray(values) for name, values in counts.items()}
     n = arrays.pop("n", N)
-    return _estimates.from_counts(metric, arrays, n, method=method, confidence_level=level)
+    kind = {"t": "mean", "wilson": "share", "none": "share"}.get(method, "net")
+    return _estimates.from_counts(metric, kind, arrays, n, method=method, confidence_level=level)
 
 
 def test_nps_in_points() -> None:
@@ -117,23 +118,22 @@ def test_no_answers_no_number(metric: str, method: str, counts: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
-    ("metric", "method", "unit"),
+    ("metric", "definition", "kind", "unit"),
     [
-        ("nps", "score", "points"),
-        ("nps", "wald", "points"),
-        ("nps", "adjusted_wald", "points"),
-        ("csat", "wilson", "percent"),
-        ("ces", "t", "scale_points"),
-        ("ces", "wilson", "percent"),
-        ("ces", "score", "points"),
-        ("retention_rate", "wilson", "percent"),
-        ("retention_rate", "none", "percent"),
-        ("churn_rate", "wilson", "percent"),
-        ("cohort_retention", "wilson", "percent"),
+        ("nps", "scale=0..10;promoter>=9;detractor<=6", "net", "points"),
+        ("nps", "basis=counts", "net", "points"),
+        ("csat", "scale=1..5;satisfied>=4", "share", "percent"),
+        ("ces", "scale=1..7;direction=ease;statistic=mean;easy>=5;hard<=3", "mean", "scale_points"),
+        ("ces", "scale=1..7;direction=ease;statistic=box;easy>=5;hard<=3", "share", "percent"),
+        ("ces", "scale=1..7;direction=ease;statistic=net;easy>=5;hard<=3", "net", "points"),
+        ("retention_rate", "basis=log;freq=month;grace=0", "share", "percent"),
+        ("churn_rate", "basis=log;freq=month;grace=0;denominator=start", "share", "percent"),
+        ("cohort_retention", "basis=log;freq=month;window=calendar;rule=on", "share", "percent"),
     ],
 )
-def test_unit(metric: str, method: str, unit: str) -> None:
-    assert _estimates.unit(metric, method) == unit
+def test_kind_and_unit(metric: str, definition: str, kind: str, unit: str) -> None:
+    assert _estimates.kind(metric, definition) == kind
+    assert _estimates.unit(kind) == unit
 
 
 def test_a_higher_level_is_a_wider_interval() -> None:

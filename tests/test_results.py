@@ -31,7 +31,41 @@ WORDS = ("confidence_level", "method", "unit", "definition")
                 *WORDS,
             ),
         ),
+        (
+            _results.NPS_WEIGHTED,
+            (
+                *("metric", "n", "n_missing", "promoters", "passives", "detractors"),
+                *("w_promoters", "w_passives", "w_detractors"),
+                *("w2_promoters", "w2_passives", "w2_detractors"),
+                *ESTIMATES,
+                *("n_effective", "df"),
+                *WORDS,
+            ),
+        ),
+        (
+            _results.CSAT_WEIGHTED,
+            (
+                *("metric", "n", "n_missing", "satisfied"),
+                *("w_satisfied", "w_unsatisfied", "w2_satisfied", "w2_unsatisfied"),
+                *ESTIMATES,
+                *("n_effective", "df"),
+                *WORDS,
+            ),
+        ),
+        (
+            _results.CES_WEIGHTED,
+            (
+                *("metric", "n", "n_missing"),
+                *("easy", "neutral", "hard", "answer_sum", "answer_sumsq"),
+                *("w_easy", "w_neutral", "w_hard", "w_answer_sum", "w_answer_sumsq"),
+                *("w2_easy", "w2_neutral", "w2_hard", "w2_answer_sum", "w2_answer_sumsq"),
+                *ESTIMATES,
+                *("n_effective", "df"),
+                *WORDS,
+            ),
+        ),
         (_results.TALLY, ("answer", "n")),
+        (_results.TALLY_WEIGHTED, ("cluster", "answer", "n", "weight", "weight_sq")),
         (
             _results.RETENTION_RATE,
             (
@@ -86,6 +120,8 @@ RESERVED = {
     *("w_promoters", "w_passives", "w_detractors", "w_satisfied", "w_easy", "w_neutral", "w_hard"),
     *("w2_promoters", "w2_passives", "w2_detractors", "w2_satisfied"),
     *("w2_easy", "w2_neutral", "w2_hard"),
+    *("w_unsatisfied", "w2_unsatisfied", "w_answer_sum", "w_answer_sumsq"),
+    *("w2_answer_sum", "w2_answer_sumsq"),
 }
 
 

@@ -1,7 +1,11 @@
 """From a metric's counts to its estimate, error and interval, in the unit people report.
 
-A metric and a method name one kernel. Every table is made through `from_counts`, whether the counts
-were tallied a moment ago, came from SQL, or are summed again by pool.
+A metric and a method name one kernel. Every table is made through `from_counts` or, where answers
+are weighted, `from_weights`, whether the sums were tallied a moment ago, came from SQL, or are
+summed again by pool.
+
+Every estimate is a mean of values: +1, 0 and -1 of a net score, 1 and 0 of a share, and the answers
+themselves. `moments` says what a metric's sums are in these terms.
 """
 
 from __future__ import annotations
@@ -11,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
-from loyaltykit import _intervals
+from loyaltykit import _intervals, _variance
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -38,6 +43,40 @@ _SHARE_OF = {
 _NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
 
 
+_REST_OF = {
+    "csat": ("unsatisfied",),
+    "ces": ("neutral", "hard"),
+    "retention_rate": ("churned",),
+    "churn_rate": ("retained",),
+}
+
+NET, SHARE, MEAN = "net", "share", "mean"
+_UNITS = {NET: "points", SHARE: "percent", MEAN: "scale_points"}
+_FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
+
+
+class Moments(NamedTuple):
+    """Of each group's values: how many or how heavy, their sum, and the sum of their squares."""
+
+    total: FloatArray
+    first: FloatArray
+    second: FloatArray
+
+
+class Weighted(NamedTuple):
+    """What weights and a sampling design make of each group, beside its counts.
+
+    The sums of weights and of squared weights are by bucket; the variance is the linearised one of
+    the mean of values; ``df`` are the degrees of freedom of the whole sample.
+    """
+
+    weights: Mapping[str, FloatArray]
+    squares: Mapping[str, FloatArray]
+    variance: FloatArray
+    kish: FloatArray
+    df: FloatArray
+
+
 class Estimate(NamedTuple):
     """One value per row each; NaN where there is nothing to say."""
 
@@ -49,31 +88,160 @@ class Estimate(NamedTuple):
 
 def from_counts(
     metric: str,
+    kind: str,
     counts: Mapping[str, npt.NDArray[Any]],
     n: IntArray,
     *,
     method: str,
     confidence_level: float,
 ) -> Estimate:
-    """Return the estimates of a metric from its counts; rows with n = 0 are NaN."""
-    if method in MEAN_METHODS:
+    """Return the estimates of a metric from its counts; rows with n = 0 are NaN.
+
+    A method without a kernel, as the bootstrap or none at all, leaves the interval to others.
+    """
+    if kind == MEAN:
         sums = counts["answer_sum"], counts["answer_sumsq"]
         return Estimate(*_intervals.mean_t(*sums, n, confidence_level))
-    if method in NET_METHODS:
+    if kind == NET:
         above, below = (counts[name] for name in _NET_OF[metric])
         return _net(above, below, n, method, confidence_level)
     return _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
 
 
-def unit(metric: str, method: str) -> str:
-    """Return the unit of a metric's estimate."""
-    if method in MEAN_METHODS:
-        return "scale_points"
-    return "points" if method in NET_METHODS else "percent"
+def from_weights(
+    metric: str,
+    kind: str,
+    weighted: Weighted,
+    n: IntArray,
+    *,
+    method: str,
+    confidence_level: float,
+) -> tuple[Estimate, FloatArray]:
+    """Return the estimates of weighted answers, and the effective number of those.
+
+    The kernels see the weighted shares of as many answers as a simple random sample would need for
+    the same error. Their normal quantile becomes that of Student's t by way of that number, because
+    z and n enter a score equation as n / z^2 only.
+    """
+    sums, level, df = moments(metric, kind, weighted.weights), confidence_level, weighted.df
+    mean, spread = mean_and_spread(sums)
+    effective = _variance.effective_size(spread, weighted.variance, weighted.kish)
+    effective = np.where(n > 0, effective, np.nan)
+    error = np.sqrt(weighted.variance)
+    if kind == MEAN:
+        error = np.where(n > 1, error, np.nan)
+        margin = student_quantile(df, level) * error
+        return Estimate(mean, error, mean - margin, mean + margin), effective
+    low, high = _weighted_limits(metric, kind, weighted.weights, effective, df, method, level)
+    # Nothing is left to chance where all of the population was asked.
+    low, high = (np.where(np.isposinf(effective), mean, limit) for limit in (low, high))
+    return Estimate(100 * mean, 100 * error, 100 * low, 100 * high), effective
+
+
+def _weighted_limits(
+    metric: str,
+    kind: str,
+    weights: Mapping[str, FloatArray],
+    effective: FloatArray,
+    df: FloatArray,
+    method: str,
+    level: float,
+) -> _intervals.Interval:
+    ratio = _intervals.normal_quantile(level) / student_quantile(df, level)
+    size = effective * ratio * ratio
+    size = np.where(np.isfinite(size), size, 0.0)
+    total = np.where(size > 0, moments(metric, kind, weights).total, 1.0)
+    if kind == NET:
+        above, below = (size * (weights[name] / total) for name in _NET_OF[metric])
+        return _NET[method](above, below, size, level)
+    hits = size * (weights[_SHARE_OF[metric]] / total)
+    return _intervals.wilson(hits, size, level)
+
+
+def student_quantile(df: FloatArray, confidence_level: float) -> FloatArray:
+    """Return Student's t quantile that leaves half of the error in each tail; NaN without df."""
+    tail = (1.0 - confidence_level) / 2.0
+    quantile: FloatArray = -stdtrit(np.where(df > 0, df, 1.0), tail)
+    return np.where(df > 0, quantile, np.nan)
+
+
+def moments(metric: str, kind: str, sums: Mapping[str, npt.NDArray[Any]]) -> Moments:
+    """Return the moments of a metric's values, from its counts or from its sums of weights.
+
+    The sums are by bucket. Where a share's table does not name the rest, ``n`` does.
+    """
+    if kind == NET:
+        above, below = (_as_float(sums[name]) for name in _NET_OF[metric])
+        between = _as_float(sums["passives" if metric == "nps" else "neutral"])
+        return Moments(above + between + below, above - below, above + below)
+    if kind == MEAN:
+        easy, neutral, hard = (_as_float(sums[name]) for name in ("easy", "neutral", "hard"))
+        return Moments(
+            easy + neutral + hard, _as_float(sums["answer_sum"]), _as_float(sums["answer_sumsq"])
+        )
+    hits = _as_float(sums[_SHARE_OF[metric]])
+    rest = [_as_float(sums[name]) for name in _REST_OF.get(metric, ()) if name in sums]
+    total = hits + sum(rest) if rest else _as_float(sums["n"])
+    return Moments(total, hits, hits)
+
+
+def mean_and_spread(sums: Moments) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of the values and their variance, NaN where there are none."""
+    total = np.where(sums.total > 0, sums.total, np.nan)
+    mean = sums.first / total
+    spread = sums.second / total - mean * mean
+    # What is left of equal values is rounding.
+    return mean, np.where(spread > 1e-14 * sums.second / total, spread, 0.0)
+
+
+def kish(sums: Moments, squares: Moments) -> FloatArray:
+    """Return Kish's effective size, NaN where there are no answers."""
+    size = _variance.kish_size(sums.total, squares.total)
+    return np.where(sums.total > 0, size, np.nan)
+
+
+def moments_variance(sums: Moments, squares: Moments, answers: FloatArray) -> FloatArray:
+    """Return the linearised variance of weighted means of a sample without clusters or strata.
+
+    The squares are the moments by squared weights, the answers those of the whole sample.
+    """
+    mean, spread = mean_and_spread(sums)
+    apart = squares.second - 2.0 * mean * squares.first + mean * mean * squares.total
+    factor = answers / np.where(answers > 1, answers - 1.0, np.nan)
+    total = np.where(sums.total > 0, sums.total, np.nan)
+    variance = factor * np.maximum(apart, 0.0) / (total * total)
+    constant: FloatArray = np.where(spread > 0, variance, 0.0 * variance)
+    return constant
+
+
+def kind(metric: str, definition: str) -> str:
+    """Return what a metric's estimate is: a net score, a share, or a mean of answers."""
+    if metric == "nps":
+        return NET
+    if metric != "ces":
+        return SHARE
+    statistic = definition.partition("statistic=")[2].partition(";")[0]
+    return {"mean": MEAN, "box": SHARE, "net": NET}[statistic]
+
+
+def unit(kind: str) -> str:
+    """Return the unit of an estimate of this kind."""
+    return _UNITS[kind]
+
+
+def factor(kind: str) -> float:
+    """Return what turns a mean of values into the unit of its kind."""
+    return _FACTORS[kind]
+
+
+def _as_float(values: npt.NDArray[Any]) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)
 
 
 def _net(above: IntArray, below: IntArray, n: IntArray, method: str, level: float) -> Estimate:
-    low, high = _NET[method](above, below, n, level)
+    low = high = np.full(len(n), np.nan)
+    if method in _NET:
+        low, high = _NET[method](above, below, n, level)
     error = _intervals.nps_std_error(above, below, n)
     return Estimate(_percent(above - below, n), 100 * error, 100 * low, 100 * high)
 

@@ -5,7 +5,7 @@ Column names are API. Each public table has one tuple here, and a test that comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from loyaltykit import _estimates, _frame
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 TimeArray = npt.NDArray[np.datetime64]
 
 # The labels of the three splits that the field uses everywhere, in their order.
@@ -30,6 +31,13 @@ COUNTS = {
     "churn_rate": ("retained", "churned"),
     "cohort_retention": ("retained",),
 }
+# The sums of weights that it is made from where answers are weighted: a name is w_ or w2_ and this.
+WEIGHTED = {
+    "nps": COUNTS["nps"],
+    "csat": ("satisfied", "unsatisfied"),
+    "ces": COUNTS["ces"],
+}
+DESIGN = ("n_effective", "df")
 ESTIMATES = ("estimate", "std_error", "ci_low", "ci_high")
 WORDS = ("confidence_level", "method", "unit", "definition")
 
@@ -38,12 +46,26 @@ def _metric_columns(metric: str) -> tuple[str, ...]:
     return ("metric", "n", "n_missing", *COUNTS[metric], *ESTIMATES, *WORDS)
 
 
+def _weighted_columns(metric: str) -> tuple[str, ...]:
+    head = ("metric", "n", "n_missing", *COUNTS[metric])
+    return (*head, *weighted_names(metric), *ESTIMATES, *DESIGN, *WORDS)
+
+
+def weighted_names(metric: str) -> tuple[str, ...]:
+    """Return the columns with the sums of weights and of squared weights."""
+    return tuple(f"{sign}_{name}" for sign in ("w", "w2") for name in WEIGHTED[metric])
+
+
 # What follows the key columns. Survey tables made with time= have period and coverage before them.
 PERIOD = ("period", "coverage")
 NPS = _metric_columns("nps")
 CSAT = _metric_columns("csat")
 CES = _metric_columns("ces")
+NPS_WEIGHTED = _weighted_columns("nps")
+CSAT_WEIGHTED = _weighted_columns("csat")
+CES_WEIGHTED = _weighted_columns("ces")
 TALLY = ("answer", "n")
+TALLY_WEIGHTED = ("cluster", "answer", "n", "weight", "weight_sq")
 RETENTION_RATE = (*PERIOD, *_metric_columns("retention_rate"), "as_of")
 CHURN_RATE = (*PERIOD, *_metric_columns("churn_rate"), "as_of")
 COHORT_RETENTION = (
@@ -54,12 +76,9 @@ COHORT_RETENTION = (
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
-_BUCKETS = ("promoters", "passives", "detractors", "satisfied", "easy", "neutral", "hard")
 # Columns of the tables that the design promises: a key of that name could never be told from them.
 _PROMISED = (
-    *(f"w_{name}" for name in _BUCKETS),
-    *(f"w2_{name}" for name in _BUCKETS),
-    *("cluster", "weight", "weight_sq", "n_effective", "df", "joined_and_left"),
+    "joined_and_left",
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),
     *("duration", "at_risk", "events", "censored", "entered"),
@@ -69,7 +88,11 @@ RESERVED = frozenset(
         *NPS,
         *CSAT,
         *CES,
+        *NPS_WEIGHTED,
+        *CSAT_WEIGHTED,
+        *CES_WEIGHTED,
         *TALLY,
+        *TALLY_WEIGHTED,
         *RETENTION_RATE,
         *COHORT_RETENTION,
         *CUSTOMER_FLOW,
@@ -101,6 +124,15 @@ def ces_definition(
     return f"{_scale(scale)};direction={direction};statistic={statistic};{ends}"
 
 
+# What a definition says of clusters, strata and a finite population; weights alone say nothing.
+SAMPLING = "sampling"
+
+
+def sampling_suffix(parts: Sequence[str]) -> str:
+    """Return for example ``;sampling=clusters+strata``, to follow a definition."""
+    return f";{SAMPLING}={'+'.join(parts)}" if parts else ""
+
+
 def rate_definition(metric: str, freq: str) -> str:
     """Return the definition of a rate from a log."""
     words = f"basis=log;freq={freq};grace=0"
@@ -128,6 +160,8 @@ def metric_table(
     *,
     before: Mapping[str, npt.NDArray[Any]] | None = None,
     after: Mapping[str, Any] | None = None,
+    weighted: _estimates.Weighted | None = None,
+    limits: tuple[FloatArray, FloatArray] | None = None,
     method: str,
     confidence_level: float,
     definition: str,
@@ -135,22 +169,35 @@ def metric_table(
     """Return a metric's table as a native frame of the keys' engine.
 
     ``before`` holds period, cohort and coverage columns, ``after`` holds as_of. Masked counts are
-    null, and so is everything estimated from them.
+    null, and so is everything estimated from them. ``limits`` are those of a bootstrap, in the unit
+    of the estimate.
     """
     plain = {name: np.ma.filled(values, 0) for name, values in counts.items()}
-    estimate = _estimates.from_counts(
-        metric, plain, np.ma.filled(n, 0), method=method, confidence_level=confidence_level
-    )
+    kind, size = _estimates.kind(metric, definition), np.ma.filled(n, 0)
+    options: dict[str, Any] = {"method": method, "confidence_level": confidence_level}
+    sums: dict[str, Any] = {}
+    design: dict[str, Any] = {}
+    if weighted is None:
+        estimate = _estimates.from_counts(metric, kind, plain, size, **options)
+    else:
+        estimate, effective = _estimates.from_weights(metric, kind, weighted, size, **options)
+        values = [part[name] for part in weighted[:2] for name in WEIGHTED[metric]]
+        sums = dict(zip(weighted_names(metric), values, strict=True))
+        design = dict(zip(DESIGN, (effective, weighted.df), strict=True))
+    if limits is not None:
+        estimate = estimate._replace(ci_low=limits[0], ci_high=limits[1])
     columns = {
         **(before or {}),
         "metric": metric,
         "n": n,
         "n_missing": n_missing,
         **{name: counts[name] for name in COUNTS[metric]},
+        **sums,
         **estimate._asdict(),
+        **design,
         "confidence_level": confidence_level,
         "method": method,
-        "unit": _estimates.unit(metric, method),
+        "unit": _estimates.unit(kind),
         "definition": definition,
         **(after or {}),
     }

@@ -1,0 +1,206 @@
+"""A metric's result table read back as arrays: what its rows say of their answers.
+
+Comparing, pooling and explaining work on these, and need no raw data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _estimates, _frame, _results
+from loyaltykit.errors import ParameterError
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+CONSTANT = ("metric", "definition")
+
+
+class Sample(NamedTuple):
+    """The rows of a metric table. Null counts are 0; ``known`` says which rows are whole.
+
+    A row is whole unless its period or cohort has been observed in part or not at all.
+    """
+
+    metric: str
+    kind: str
+    definition: str
+    n: IntArray
+    n_missing: IntArray
+    counts: dict[str, IntArray]
+    known: BoolArray
+    weighted: _estimates.Weighted | None
+
+    @property
+    def moments(self) -> _estimates.Moments:
+        """Return the moments of the values: of the answers or, where weighted, of their weights."""
+        sums = self.counts if self.weighted is None else self.weighted.weights
+        return _estimates.moments(self.metric, self.kind, {"n": self.n, **sums})
+
+    @property
+    def square_moments(self) -> _estimates.Moments:
+        """Return the moments by squared weights; those of the answers where nothing is weighted."""
+        if self.weighted is None:
+            return self.moments
+        return _estimates.moments(self.metric, self.kind, self.weighted.squares)
+
+    @property
+    def sampling(self) -> str:
+        """Return the parts of the sampling design beyond weights, as the definition names them."""
+        return self.definition.partition(f"{_results.SAMPLING}=")[2]
+
+
+def read(frame: _frame.Frame) -> Sample:
+    """Return the rows of a metric table; refuse other tables, and tables that mix metrics."""
+    _checks.check_result(frame.columns, ("metric", *_results.WORDS), "a metric function")
+    metric, definition = (constant(frame, name) for name in CONSTANT)
+    if metric not in _results.COUNTS:
+        msg = f"result holds the metric {metric!r}, which is none of a metric function."
+        raise ParameterError(msg)
+    names = ("n", "n_missing", *_results.COUNTS[metric])
+    _checks.check_result(frame.columns, names, metric)
+    counts = {name: _integers(frame, name) for name in names}
+    return Sample(
+        metric,
+        _estimates.kind(metric, definition),
+        definition,
+        counts.pop("n"),
+        counts.pop("n_missing"),
+        counts,
+        _whole(frame),
+        _weighted(frame, metric, definition),
+    )
+
+
+def constant(frame: _frame.Frame, name: str) -> Any:
+    """Return the one value of a column; refuse a table that mixes several."""
+    values = frame[name].unique().to_list()
+    if len(values) > 1:
+        msg = (
+            f"result mixes {name}: {_checks.listed(sorted(values, key=str))}. "
+            "Take each of them alone."
+        )
+        raise ParameterError(msg)
+    return values[0]
+
+
+def take(sample: Sample, rows: IntArray) -> Sample:
+    """Return the rows at the positions, which may repeat."""
+    weighted = sample.weighted
+    if weighted is not None:
+        weighted = weighted._replace(
+            weights={name: values[rows] for name, values in weighted.weights.items()},
+            squares={name: values[rows] for name, values in weighted.squares.items()},
+            variance=weighted.variance[rows],
+            kish=weighted.kish[rows],
+            df=weighted.df[rows],
+        )
+    return sample._replace(
+        n=sample.n[rows],
+        n_missing=sample.n_missing[rows],
+        counts={name: values[rows] for name, values in sample.counts.items()},
+        known=sample.known[rows],
+        weighted=weighted,
+    )
+
+
+def added(sample: Sample, codes: IntArray, size: int) -> Sample:
+    """Return the sums of the rows of each code, and the variances that follow from them."""
+    if sample.weighted is not None and sample.sampling:
+        msg = (
+            "The table was made with clusters, strata or a population: the error of rows taken "
+            "together does not follow from the table. Call the metric again with the keys wanted."
+        )
+        raise ParameterError(msg)
+
+    def sums(values: IntArray) -> IntArray:
+        total = np.zeros(size, dtype=np.int64)
+        np.add.at(total, codes, values)
+        return total
+
+    whole = np.ones(size, dtype=np.bool_)
+    np.logical_and.at(whole, codes, sample.known)
+    made = sample._replace(
+        n=sums(sample.n),
+        n_missing=sums(sample.n_missing),
+        counts={name: sums(values) for name, values in sample.counts.items()},
+        known=whole,
+    )
+    if sample.weighted is None:
+        return made
+    return made._replace(weighted=_added_weights(made, sample.weighted, codes, size))
+
+
+def _added_weights(
+    made: Sample, weighted: _estimates.Weighted, codes: IntArray, size: int
+) -> _estimates.Weighted:
+    def sums(parts: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        made = {}
+        for name, values in parts.items():
+            made[name] = np.zeros(size)
+            np.add.at(made[name], codes, values)
+        return made
+
+    # Rows of several samples have degrees of freedom of their own: the fewest are the safest.
+    df = np.full(size, np.inf)
+    np.minimum.at(df, codes, weighted.df)
+    df[np.isinf(df)] = np.nan
+    added = weighted._replace(weights=sums(weighted.weights), squares=sums(weighted.squares), df=df)
+    made = made._replace(weighted=added)
+    return added._replace(
+        variance=_estimates.moments_variance(made.moments, made.square_moments, df + 1.0),
+        kish=_estimates.kish(made.moments, made.square_moments),
+    )
+
+
+def estimated(sample: Sample, method: str, confidence_level: float) -> _estimates.Estimate:
+    """Return the estimates of the rows, NaN where there is no answer."""
+    options: dict[str, Any] = {"method": method, "confidence_level": confidence_level}
+    if sample.weighted is None:
+        return _estimates.from_counts(
+            sample.metric, sample.kind, sample.counts, sample.n, **options
+        )
+    return _estimates.from_weights(
+        sample.metric, sample.kind, sample.weighted, sample.n, **options
+    )[0]
+
+
+def _integers(frame: _frame.Frame, name: str) -> IntArray:
+    values, _ = _frame.numbers(frame[name])
+    whole: IntArray = np.nan_to_num(values, nan=0.0).astype(np.int64)
+    return whole
+
+
+def _whole(frame: _frame.Frame) -> BoolArray:
+    if "coverage" not in frame.columns:
+        return np.ones(len(frame), dtype=np.bool_)
+    words = np.array(frame["coverage"].to_list(), dtype=object)
+    return np.asarray(words == "observed", dtype=np.bool_)
+
+
+def _weighted(frame: _frame.Frame, metric: str, definition: str) -> _estimates.Weighted | None:
+    names = () if metric not in _results.WEIGHTED else _results.weighted_names(metric)
+    if not names or names[0] not in frame.columns:
+        return None
+    _checks.check_result(frame.columns, (*names, *_results.DESIGN), f"a weighted {metric}")
+    floats = {
+        name: _frame.numbers(frame[name])[0].astype(np.float64)
+        for name in (*names, "std_error", *_results.DESIGN)
+    }
+    if np.isnan(floats[names[0]]).any():
+        msg = (
+            f"result mixes weighted and unweighted rows: {names[0]!r} is null in "
+            f"{_checks.rows(int(np.isnan(floats[names[0]]).sum()))}."
+        )
+        raise ParameterError(msg)
+    buckets = _results.WEIGHTED[metric]
+    weights, squares = (
+        {name: floats[f"{sign}_{name}"] for name in buckets} for sign in ("w", "w2")
+    )
+    error = floats["std_error"] / _estimates.factor(_estimates.kind(metric, definition))
+    return _estimates.Weighted(weights, squares, error * error, floats["n_effective"], floats["df"])
