@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _intervals
+from loyaltykit import _intervals, _shares
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -83,8 +83,8 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
     if method == "none":
         nothing = np.full(len(n), np.nan)
         return Estimate(estimate, nothing, nothing, nothing)
-    low, high = _intervals.wilson(successes, n, level)
-    error = _intervals.proportion_std_error(successes, n)
+    low, high = _shares.wilson(successes, n, level)
+    error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
 
 
