@@ -98,6 +98,8 @@ def test_normal_quantile_stays_finite_next_to_certainty() -> None:
         # Expected output of R contingencytables:
         # Tango_asymptotic_score_CI_paired_2x2(rbind(c(59, 6), c(16, 80))).
         ((6, 16, 161), 0.95, (-0.1240, -0.0054), 4),
+        # The issue that asked for it, to three decimals of a point: 15, 13 passives, 8.
+        ((15, 8, 36), 0.95, (-0.06770, 0.42867), 5),
         # SFO customer survey 2017, NPS 39.84: the project's own figure, not a published one.
         ((1436, 342, 2746), 0.95, (0.3719, 0.4242), 4),
     ],
@@ -248,6 +250,12 @@ def test_wald_published() -> None:
     # Expected output of R contingencytables: Wald_CI_diff_paired_2x2(rbind(c(59, 6), c(16, 80))).
     low, high = one(_intervals.wald, 6, 16, 161)
     assert (round(low, 4), round(high, 4)) == (-0.1184, -0.0058)
+
+
+def test_adjusted_wald_of_the_issue_that_asked_for_it() -> None:
+    # 15 promoters, 13 passives, 8 detractors, to three decimals of a point.
+    low, high = one(_intervals.adjusted_wald, 15, 8, 36)
+    assert (round(low, 5), round(high, 5)) == (-0.06280, 0.42178)
 
 
 def test_adjusted_wald_of_one_promoter_misses_the_estimate() -> None:
