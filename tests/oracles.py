@@ -181,6 +181,24 @@ def share_coverage(interval: ShareInterval, n: int, share: float, level: float) 
     return sum(chance for k, chance in enumerate(chances) if low[k] <= share <= high[k])
 
 
+def resampled_means(
+    counts: Sequence[int], values: Sequence[float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return every mean that n answers drawn with replacement can have, and its exact chance."""
+    n = sum(counts)
+    chances: dict[float, Fraction] = {0.0: Fraction(1)}
+    for _ in range(n):
+        following: dict[float, Fraction] = {}
+        for total, chance in chances.items():
+            for count, value in zip(counts, values, strict=True):
+                if count:
+                    share = chance * Fraction(count, n)
+                    following[total + value] = following.get(total + value, Fraction(0)) + share
+        chances = following
+    totals = sorted(chances)
+    return np.array(totals) / n, np.array([float(chances[total]) for total in totals])
+
+
 # --- Survey metrics from rows ---------------------------------------------------------------------
 #
 # A row is a dict. Only None is missing here: the tests say which codes mean the same.

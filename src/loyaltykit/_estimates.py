@@ -12,20 +12,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _intervals, _shares
+from loyaltykit import _bootstrap, _intervals, _shares
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 NET_METHODS = ("score", "adjusted_wald", "wald")
-SHARE_METHODS = ("wilson",)
+SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
 RATE_METHODS = (*SHARE_METHODS, "none")
 MEAN_METHODS = ("t",)
+BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws
 
 _NET = {
     "score": _intervals.tango,
     "adjusted_wald": _intervals.adjusted_wald,
     "wald": _intervals.wald,
+}
+_SHARE = {
+    "wilson": _shares.wilson,
+    "agresti_coull": _shares.agresti_coull,
+    "clopper_pearson": _shares.clopper_pearson,
+    "jeffreys": _shares.jeffreys,
 }
 # Which count is the share's numerator.
 _SHARE_OF = {
@@ -65,6 +72,26 @@ def from_counts(
     return _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
 
 
+def resampled(
+    estimate: Estimate,
+    counts: IntArray,
+    values: FloatArray,
+    scale_factor: float,
+    confidence_level: float,
+    rng: np.random.Generator,
+    n_resamples: int,
+) -> Estimate:
+    """Return the estimates with the limits of the bootstrap; the errors stay as they are.
+
+    ``counts`` are the answers by group and value, shape (groups, k); ``values`` are 1, 0 and -1 or
+    the scale's points, and the factor takes their mean to the unit of the estimates.
+    """
+    low, high = _bootstrap.percentile(
+        counts, values, confidence_level, rng=rng, n_resamples=n_resamples
+    )
+    return estimate._replace(ci_low=scale_factor * low, ci_high=scale_factor * high)
+
+
 def unit(metric: str, method: str) -> str:
     """Return the unit of a metric's estimate."""
     if method in MEAN_METHODS:
@@ -83,7 +110,7 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
     if method == "none":
         nothing = np.full(len(n), np.nan)
         return Estimate(estimate, nothing, nothing, nothing)
-    low, high = _shares.wilson(successes, n, level)
+    low, high = _SHARE[method](successes, n, level)
     error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
 
