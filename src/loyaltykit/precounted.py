@@ -32,6 +32,8 @@ def nps_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "score",
+    rng: int | np.random.Generator | None = None,
+    n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Net Promoter Score from the counts of promoters, detractors and either passives or all.
 
@@ -47,8 +49,12 @@ def nps_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"score", "adjusted_wald", "wald"}, optional
+    method : {"score", "adjusted_wald", "wald", "bootstrap"}, optional
         The interval, as in `nps`.
+    rng : int, numpy.random.Generator or None, optional
+        With ``method="bootstrap"``: seed or generator, as for `numpy.random.default_rng`.
+    n_resamples : int, optional
+        With ``method="bootstrap"``: replicates drawn, at least 100.
 
     Returns
     -------
@@ -71,7 +77,8 @@ def nps_from_counts(
          n  promoters  estimate
     0  100         60      45.0
     """
-    _checks.check_choice("method", method, _estimates.NET_METHODS)
+    _checks.check_choice("method", method, (*_estimates.NET_METHODS, _estimates.BOOTSTRAP))
+    level = _checks.check_confidence_level(confidence_level)
     if passives is None and n is None:
         msg = "Give passives= or n=: promoters and detractors alone do not make a score."
         raise ParameterError(msg)
@@ -89,7 +96,10 @@ def nps_from_counts(
         between = total - above - below
         _refuse_where(between < 0, "promoters + detractors", above + below, "n", total)
     buckets = {"promoters": above, "passives": between, "detractors": below}
-    return _table("nps", keys, buckets, total, method, confidence_level, _COUNTS)
+    if method != _estimates.BOOTSTRAP:
+        return _table("nps", keys, buckets, total, method, level, _COUNTS)
+    table = _table("nps", keys, buckets, total, _estimates.NET_METHODS[0], level, _COUNTS)
+    return _resampled(table, (above, between, below), (1, 0, -1), 100, level, rng, n_resamples)
 
 
 def csat_from_counts(
@@ -99,6 +109,8 @@ def csat_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "wilson",
+    rng: int | np.random.Generator | None = None,
+    n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Customer satisfaction from the counts of satisfied and of all valid answers.
 
@@ -110,8 +122,12 @@ def csat_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson"}, optional
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "bootstrap"}, optional
         The interval, as in `csat`.
+    rng : int, numpy.random.Generator or None, optional
+        With ``method="bootstrap"``: seed or generator, as for `numpy.random.default_rng`.
+    n_resamples : int, optional
+        With ``method="bootstrap"``: replicates drawn, at least 100.
 
     Returns
     -------
@@ -135,11 +151,16 @@ def csat_from_counts(
     0   B2B  100      80.0
     1   B2C   50      90.0
     """
-    _checks.check_choice("method", method, _estimates.SHARE_METHODS)
+    _checks.check_choice("method", method, (*_estimates.SHARE_METHODS, _estimates.BOOTSTRAP))
+    level = _checks.check_confidence_level(confidence_level)
     counts, keys = _aligned({"satisfied": satisfied, "n": n}, labels)
-    _refuse_more("satisfied", counts["satisfied"], "n", counts["n"])
-    buckets = {"satisfied": counts["satisfied"]}
-    return _table("csat", keys, buckets, counts["n"], method, confidence_level, _COUNTS)
+    hits, total = counts["satisfied"], counts["n"]
+    _refuse_more("satisfied", hits, "n", total)
+    buckets = {"satisfied": hits}
+    if method != _estimates.BOOTSTRAP:
+        return _table("csat", keys, buckets, total, method, level, _COUNTS)
+    table = _table("csat", keys, buckets, total, _estimates.SHARE_METHODS[0], level, _COUNTS)
+    return _resampled(table, (hits, total - hits), (1, 0), 100, level, rng, n_resamples)
 
 
 def ces_from_counts(
@@ -152,6 +173,8 @@ def ces_from_counts(
     statistic: str = "mean",
     easy_min: int | None = None,
     method: str | None = None,
+    rng: int | np.random.Generator | None = None,
+    n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Customer Effort Score from the number of answers at each point of the scale.
 
@@ -172,7 +195,11 @@ def ces_from_counts(
     easy_min : int, optional
         The lowest answer that counts as easy, as in `ces`.
     method : str, optional
-        The interval, as in `ces`.
+        The interval, as in `ces`; "bootstrap" serves every statistic.
+    rng : int, numpy.random.Generator or None, optional
+        With ``method="bootstrap"``: seed or generator, as for `numpy.random.default_rng`.
+    n_resamples : int, optional
+        With ``method="bootstrap"``: replicates drawn, at least 100.
 
     Returns
     -------
@@ -207,21 +234,26 @@ def ces_from_counts(
         raise ParameterError(msg)
     easy, hard = _checks.check_ces_cutoffs(scale, direction, easy_min)
     method = _checks.check_ces_method(statistic, method)
+    level = _checks.check_confidence_level(confidence_level)
     counted = _whole("n", n)
     if counted.ndim not in (1, 2) or counted.shape[-1] != len(points):
         msg = f"n has shape {counted.shape}; it needs one count for each of {len(points)} answers."
         raise ParameterError(msg)
     table = np.atleast_2d(counted)[:, order]
     keys = _frame.pandas_keys(_key_columns(labels, len(table), many=counted.ndim == 2))
-    return _table(
-        "ces",
-        keys,
-        _tally.ces_buckets(table, _tally.points(scale), direction, easy, hard),
-        table.sum(axis=1),
-        method,
-        confidence_level,
-        _results.ces_definition(scale, direction, statistic, easy, hard),
-    )
+    buckets = _tally.ces_buckets(table, _tally.points(scale), direction, easy, hard)
+    definition = _results.ces_definition(scale, direction, statistic, easy, hard)
+    size = table.sum(axis=1)
+    if method != _estimates.BOOTSTRAP:
+        return _table("ces", keys, buckets, size, method, level, definition)
+    # The statistic's own method, for the estimate, its error and its unit.
+    usual = _checks.check_ces_method(statistic, None)
+    made = _table("ces", keys, buckets, size, usual, level, definition)
+    if statistic == "mean":
+        return _resampled(made, table.T, _tally.points(scale), 1, level, rng, n_resamples)
+    kinds = buckets["easy"], buckets["neutral"], buckets["hard"]
+    values = (1, 0, 0 if statistic == "box" else -1)
+    return _resampled(made, kinds, values, 100, level, rng, n_resamples)
 
 
 def retention_rate_from_counts(
@@ -250,7 +282,7 @@ def retention_rate_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "none"}, optional
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
         The interval, as in `retention_rate`.
 
     Returns
@@ -276,6 +308,7 @@ def retention_rate_from_counts(
     0  200       170       30      85.0
     """
     _checks.check_choice("method", method, _estimates.RATE_METHODS)
+    level = _checks.check_confidence_level(confidence_level)
     given = {"start": start, "end": end, "new": new, "returned": returned}
     counts, keys = _aligned(given, labels)
     retained = counts["end"] - counts["new"] - counts["returned"]
@@ -283,9 +316,7 @@ def retention_rate_from_counts(
     _refuse_where(retained < 0, "new + returned", joined, "end", counts["end"])
     _refuse_more("end - new - returned", retained, "start", counts["start"])
     buckets = {"retained": retained, "churned": counts["start"] - retained}
-    return _table(
-        "retention_rate", keys, buckets, counts["start"], method, confidence_level, _COUNTS
-    )
+    return _table("retention_rate", keys, buckets, counts["start"], method, level, _COUNTS)
 
 
 def churn_rate_from_counts(
@@ -308,7 +339,7 @@ def churn_rate_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "none"}, optional
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
         The interval, as in `churn_rate`.
 
     Returns
@@ -332,13 +363,12 @@ def churn_rate_from_counts(
     0  200       30      15.0
     """
     _checks.check_choice("method", method, _estimates.RATE_METHODS)
+    level = _checks.check_confidence_level(confidence_level)
     counts, keys = _aligned({"start": start, "lost": lost}, labels)
     _refuse_more("lost", counts["lost"], "start", counts["start"])
     buckets = {"retained": counts["start"] - counts["lost"], "churned": counts["lost"]}
     definition = f"{_COUNTS};denominator=start"
-    return _table(
-        "churn_rate", keys, buckets, counts["start"], method, confidence_level, definition
-    )
+    return _table("churn_rate", keys, buckets, counts["start"], method, level, definition)
 
 
 def _table(
@@ -357,10 +387,33 @@ def _table(
         n,
         np.zeros(len(n), dtype=np.int64),
         method=method,
-        confidence_level=_checks.check_confidence_level(confidence_level),
+        confidence_level=confidence_level,
         definition=definition,
     )
     return table
+
+
+def _resampled(
+    table: pd.DataFrame,
+    counts: Sequence[IntArray] | IntArray,
+    values: Sequence[int] | IntArray,
+    scale_factor: float,
+    confidence_level: float,
+    rng: object,
+    n_resamples: object,
+) -> pd.DataFrame:
+    """Return a table with bootstrap limits in the place of the usual ones."""
+    usual = _estimates.Estimate(*(table[name].to_numpy() for name in _results.ESTIMATES))
+    made = _estimates.resampled(
+        usual,
+        np.column_stack(list(counts)),
+        np.asarray(values, dtype=np.float64),
+        scale_factor,
+        confidence_level,
+        _checks.check_rng(rng),
+        _checks.check_n_resamples(n_resamples),
+    )
+    return table.assign(ci_low=made.ci_low, ci_high=made.ci_high, method=_estimates.BOOTSTRAP)
 
 
 def _aligned(given: Mapping[str, Any], labels: Labels) -> tuple[dict[str, IntArray], _frame.Frame]:
