@@ -420,6 +420,98 @@ def nps_of_a_shorter_scale_warns(engine: Engine) -> Any:
         return lk.nps(frame, "nps")
 
 
+# ---- weights, clusters, strata ------------------------------------------------------------------
+
+# Accounts of three answers each, within one of four regions; some weigh nothing.
+WEIGHED: dict[str, list[Any]] = {
+    **ANSWERS,
+    "weight": cycle([0.5, 1.25, 0.0, 3.0, 0.75], 90, 2),
+    "account": [f"account {i // 3}" for i in range(90)],
+    "region": [i // 3 % 4 for i in range(90)],
+    "size": [[40, 35, 60, 30][i // 3 % 4] for i in range(90)],
+}
+
+
+@case
+def nps_weighted_by_key(engine: Engine) -> Any:
+    return lk.nps(engine.frame(WEIGHED), "nps", by="sector", weights="weight")
+
+
+@case
+def nps_weighted_by_whole_numbers_and_quarter(engine: Engine) -> Any:
+    frame = engine.frame({**WEIGHED, "weight": cycle([1, 3, 2], 90)}, CATEGORIES)
+    return lk.nps(frame, "nps", by="tier", weights="weight", time="day", freq="quarter")
+
+
+@case
+def nps_without_a_weight_coerced(engine: Engine) -> Any:
+    frame = engine.frame({**WEIGHED, "weight": without(cycle([1.5, math.nan, 2.0], 90), 7)})
+    return lk.nps(frame, "nps", by="sector", weights="weight", errors="coerce")
+
+
+@case
+def nps_clustered(engine: Engine) -> Any:
+    return lk.nps(engine.frame(WEIGHED), "nps", by="sector", clusters="account")
+
+
+@case
+def nps_clustered_by_what_a_cluster_has_one_of(engine: Engine) -> Any:
+    frame = engine.frame(WEIGHED)
+    return lk.nps(frame, "nps", by="region", clusters="account", weights="weight")
+
+
+@case
+def csat_weighted_in_strata(engine: Engine) -> Any:
+    frame = engine.frame(WEIGHED)
+    return lk.csat(frame, "csat", by="sector", weights="weight", strata="region")
+
+
+@case
+def ces_of_a_whole_design(engine: Engine) -> Any:
+    design: dict[str, Any] = {"clusters": "account", "strata": "region", "population": "size"}
+    return lk.ces(engine.frame(WEIGHED), "ces", by="tier", weights="weight", **design)
+
+
+@case
+def ces_net_weighted(engine: Engine) -> Any:
+    frame = engine.frame(WEIGHED)
+    return lk.ces(frame, "ces", by="sector", weights="weight", statistic="net")
+
+
+@case
+def nps_of_a_finite_population(engine: Engine) -> Any:
+    return lk.nps(engine.frame(WEIGHED), "nps", population=250)
+
+
+@case
+def csat_weighted_by_decimals(engine: Engine) -> Any:
+    weight = [Decimal("1.50"), Decimal("0.00"), Decimal("2.25"), Decimal("1.00")]
+    columns: dict[str, Any] = {"csat": [5, 4, 1, None], "weight": weight}
+    frame = engine.with_types(columns, {"weight": pa.decimal128(9, 2)})
+    return lk.csat(frame, "csat", weights="weight")
+
+
+@case
+def tally_weighted(engine: Engine) -> Any:
+    return lk.tally(engine.frame(WEIGHED), "nps", by="sector", weights="weight", scale=(0, 10))
+
+
+@case
+def tally_by_cluster_and_month(engine: Engine) -> Any:
+    frame = engine.frame(WEIGHED)
+    options: dict[str, Any] = {"weights": "weight", "clusters": "account", "time": "day"}
+    return lk.tally(frame, "nps", by="region", scale=(0, 10), **options)
+
+
+@case
+def nps_of_a_weighted_tally(engine: Engine) -> Any:
+    tallied = lk.tally(pd.DataFrame(WEIGHED), "csat", weights="weight", by="region", scale=(1, 5))
+    columns = {name: tallied[name].tolist() for name in ("region", "n", "weight", "weight_sq")}
+    columns["answer"] = [None if pd.isna(v) else int(v) for v in tallied["answer"]]
+    options: dict[str, Any] = {"counts": "n", "weights": "weight"}
+    return lk.csat(engine.frame(columns), "answer", by="region", **options)
+
+
 # ---- flows, rates, cohorts ----------------------------------------------------------------------
 
 

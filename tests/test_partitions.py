@@ -32,7 +32,9 @@ def test_a_partition_is_reduced_to_distinct_answers() -> None:
             "day": ["2026-01-05", "2026-01-31", "2026-01-05", "soon"],
         }
     )
-    told = _partitions._distinct_answers(part, ["sector", "nps"], None, "day", "month")
+    told = _partitions._distinct_answers(
+        part, ["sector", "nps"], None, "day", "month", "raise", None
+    )
     assert (told.without_time, told.not_a_time, told.shown) == (1, 1, ["soon"])
     found = told.rows.astype(object).where(told.rows.notna(), None).values.tolist()
     assert list(told.rows.columns) == ["sector", "nps", PERIOD, N, ROWS]

@@ -757,7 +757,7 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
     "scale is a number": ({"scale": 10}, TypeError, ["scale must be a pair of whole numbers"]),
     "missing is none": ({"missing": None}, TypeError, ["missing must be a sequence of codes"]),
     "missing holds none": ({"missing": [None]}, TypeError, ["numbers and texts only"]),
-    "weights come later": ({"weights": "n"}, TypeError, ["weights"]),
+    "weights is a list": ({"weights": ["n"]}, TypeError, ["weights must be a column name"]),
 }
 
 

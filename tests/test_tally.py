@@ -240,7 +240,10 @@ def test_nps_buckets(promoter_min: int, detractor_max: int, sizes: tuple[int, in
 
 def test_csat_buckets() -> None:
     made = _tally.csat_buckets(np.array([[1, 2, 3, 4, 5]]), _tally.points((1, 5)), 4)
-    assert {name: values.tolist() for name, values in made.items()} == {"satisfied": [9]}
+    assert {name: values.tolist() for name, values in made.items()} == {
+        "satisfied": [9],
+        "unsatisfied": [6],
+    }
 
 
 @pytest.mark.parametrize(

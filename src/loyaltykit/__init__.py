@@ -20,7 +20,8 @@ from loyaltykit.records import to_records
 from loyaltykit.retention import churn_rate, customer_flow, retention_rate
 from loyaltykit.scorecards import scorecard, scorecard_matrix
 from loyaltykit.segments import attach_segments
-from loyaltykit.survey import ces, csat, nps, tally
+from loyaltykit.survey import ces, csat, nps
+from loyaltykit.tallies import tally
 from loyaltykit.tiers import loyalty_tier
 
 __version__ = "0.1.0"

@@ -379,6 +379,39 @@ def counts_are_numbers(column: str, dtype: object) -> NoReturn:
     raise DataError(msg)
 
 
+def bad_weights(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for weights that are negative or infinite."""
+    msg = (
+        f"weights={column!r}: {rows(count)} with weights that are negative or infinite: "
+        f"{listed(values, 6)}. A weight is how much of the population an answer speaks for."
+    )
+    raise DataError(msg)
+
+
+def missing_weights(column: str, count: int) -> NoReturn:
+    """Raise for rows without a weight."""
+    msg = (
+        f"weights={column!r}: {rows(count)} without a weight. Complete them, or pass "
+        'errors="coerce" to count those answers as missing.'
+    )
+    raise DataError(msg)
+
+
+def weights_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of weights that holds no numbers."""
+    msg = f"weights={column!r} must be a column of numbers, not {dtype}."
+    raise DataError(msg)
+
+
+def null_units(parameter: str, column: str, count: int) -> NoReturn:
+    """Raise for answers that belong to no cluster or stratum."""
+    msg = (
+        f"{parameter}={column!r}: {rows(count)} that are null. Complete or remove them; an answer "
+        "that shares its unit with no other takes an id of its own."
+    )
+    raise DataError(msg)
+
+
 def zones_in_text(column: str, count: int, values: Iterable[object]) -> NoReturn:
     """Raise for texts that name a zone, where the engine cannot read them."""
     msg = (

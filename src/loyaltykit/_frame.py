@@ -46,6 +46,7 @@ VALUES = "score"
 # How columns of our own begin, beside the user's; his may not begin so.
 OWN = "lk "
 ID, DAY, PERIOD, N, ROWS = (OWN + name for name in ("id", "day", "period", "n", "rows"))
+WEIGHT, SQUARE = OWN + "weight", OWN + "square"
 EAGER = "pandas, Polars or PyArrow"
 ENGINES = f"{EAGER}, Polars lazy, DuckDB, PySpark or Dask"
 
@@ -384,6 +385,12 @@ def table(keys: Frame, columns: Mapping[str, Values], length: int) -> Any:
     if not keys.columns:
         return values.to_native()
     return nw.concat([keys, values], how="horizontal").to_native()
+
+
+def reordered(native: Any, names: Sequence[str]) -> Any:
+    """Return a native frame with its columns in another order."""
+    frame = open_frame(native)
+    return native if list(frame.columns) == list(names) else frame.select(list(names)).to_native()
 
 
 def rows(frame: Frame, positions: IntArray) -> Frame:

@@ -13,8 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _activity, _calendar, _checks, _codes, _dask, _frame, _logs, _tally
-from loyaltykit._frame import ID, PERIOD, ROWS, Frame, N
+from loyaltykit import (
+    _activity,
+    _calendar,
+    _checks,
+    _codes,
+    _dask,
+    _designs,
+    _frame,
+    _logs,
+    _tally,
+)
+from loyaltykit._frame import ID, PERIOD, ROWS, SQUARE, WEIGHT, Frame, N
 from loyaltykit.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
@@ -57,12 +67,26 @@ def distinct_answers(
     time: str | None,
     freq: str,
     errors: str,
+    design: _designs.Design | None = None,
 ) -> Frame:
-    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows."""
-    names = list(dict.fromkeys([*by, score]))
-    needed = [*dict.fromkeys(name for name in (*names, counts, time) if name is not None)]
-    reduce = functools.partial(_distinct_answers, names=names, counts=counts, time=time, freq=freq)
-    parts = _dask.each(_dask.known(source.frame[needed], by), reduce)
+    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows.
+
+    With a design its columns are keys too, and the sums WEIGHT and SQUARE stand beside N.
+    """
+    keys, roles = (list(by), {}) if design is None else ([*by, *design.keys], design.roles)
+    names = list(dict.fromkeys([*keys, score]))
+    used = (*names, counts, time, *roles.values())
+    needed = [*dict.fromkeys(name for name in used if name is not None)]
+    reduce = functools.partial(
+        _distinct_answers,
+        names=names,
+        counts=counts,
+        time=time,
+        freq=freq,
+        errors=errors,
+        design=design,
+    )
+    parts = _dask.each(_dask.known(source.frame[needed], keys), reduce)
     if time is not None:
         _refuse_times(parts, time, errors)
         gone = sum(part.without_time for part in parts)
@@ -72,7 +96,13 @@ def distinct_answers(
 
 
 def _distinct_answers(
-    part: Any, names: Sequence[str], counts: str | None, time: str | None, freq: str
+    part: Any,
+    names: Sequence[str],
+    counts: str | None,
+    time: str | None,
+    freq: str,
+    errors: str,
+    design: _designs.Design | None,
 ) -> _Part:
     frame = _frame.positional(_frame.open_frame(part))
     told, periods = _told_nothing(), None
@@ -82,10 +112,19 @@ def _distinct_answers(
         frame = _frame.rows(frame, kept)
         periods = _calendar.period_codes(_calendar.day_numbers(times[kept]), freq)
     codes, keys, starts = _group_periods(_frame.group(frame, names), periods)
-    ones = np.ones(len(frame)) if counts is None else _tally.row_counts(frame[counts])
+    if design is None:
+        n = np.ones(len(frame)) if counts is None else _tally.row_counts(frame[counts])
+        sums = {N: n}
+    else:
+        rows = _designs.read_rows(frame, counts, design, errors)
+        sums = {N: rows.n, WEIGHT: rows.weight, SQUARE: rows.square}
+        codes, keys, starts = _apart(codes, keys, starts, sums[WEIGHT] > 0)
     columns = {
         PERIOD: starts,
-        N: np.bincount(codes, weights=ones, minlength=len(starts)),
+        **{
+            name: np.bincount(codes, weights=values, minlength=len(starts))
+            for name, values in sums.items()
+        },
         ROWS: np.bincount(codes, minlength=len(starts)).astype(np.int64),
     }
     return told._replace(rows=_frame.table(keys, columns, len(starts)))
@@ -102,6 +141,14 @@ def _group_periods(
     codes, present = _codes.renumber(cells, groups.size * counted_from.span)
     group, period = np.divmod(present, counted_from.span)
     return codes, _frame.rows(groups.keys, group), period + counted_from.first
+
+
+def _apart(
+    codes: IntArray, keys: Frame, starts: IntArray, weighed: BoolArray
+) -> tuple[IntArray, Frame, IntArray]:
+    """Split groups again, so that answers without a weight are not counted with the others."""
+    codes, present = _codes.renumber(2 * codes + weighed, 2 * len(starts))
+    return codes, _frame.rows(keys, present // 2), starts[present // 2]
 
 
 def _told_nothing() -> _Part:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _activity, _checks, _frame, _lazy, _logs, _tally
+from loyaltykit import _activity, _checks, _designs, _frame, _lazy, _logs, _tally
 from loyaltykit._activity import CHURNED, KIND, NEW, RETAINED, RETURNED, VALID_FROM
-from loyaltykit._frame import DAY, ID, PERIOD, ROWS, N, Query
+from loyaltykit._frame import DAY, ID, PERIOD, ROWS, SQUARE, WEIGHT, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 
 SINCE = "lk since"
+_IDLE = "lk idle"
 _COHORT, _ORDER, _BEFORE, _AFTER = (f"lk {name}" for name in ("cohort", "order", "before", "after"))
 _NEVER = -(2**60)  # before every period and every moment
 
@@ -50,9 +51,13 @@ def distinct_answers(
     time: str | None,
     freq: str,
     errors: str,
+    design: _designs.Design | None = None,
 ) -> _frame.Frame:
-    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows."""
-    names = list(dict.fromkeys([*by, score]))
+    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows.
+
+    With a design its columns are keys too, and the sums WEIGHT and SQUARE stand beside N.
+    """
+    names = list(dict.fromkeys([*by, *([] if design is None else design.keys), score]))
     keys = list(names)
     query = query.with_columns(_lazy.value(query, name) for name in names)
     if time is not None:
@@ -64,20 +69,71 @@ def distinct_answers(
         keys.append(PERIOD)
     number = nw.lit(1.0) if counts is None else nw.col(counts).cast(nw.Float64)
     query = query.with_columns(number.alias(N), nw.lit(1).alias(ROWS))
+    totals = [nw.col(N).sum(), _lazy.total(nw.col(ROWS), ROWS)]
+    if design is not None:
+        query = _weighed(query, design, errors)
+        keys.append(_IDLE)
+        totals += [nw.col(WEIGHT).sum(), nw.col(SQUARE).sum()]
     off = None if score in by else _off_scale(query, score, scale)
     marked = query
     if off is not None:
         # Numbers off the scale may be as many as there are rows; one says as much as all.
         one = nw.when(off).then(nw.lit(float("inf"))).otherwise(nw.col(score).cast(nw.Float64))
         marked = query.with_columns(one.alias(score))
-    totals = nw.col(N).sum(), _lazy.total(nw.col(ROWS), ROWS)
-    found = _lazy.collected(marked.select(*keys, N, ROWS).group_by(keys).agg(*totals))
+    sums = [N, ROWS] if design is None else [N, ROWS, WEIGHT, SQUARE]
+    found = _lazy.collected(marked.select(*keys, *sums).group_by(keys).agg(*totals))
     if off is not None and errors == "raise":
         count = int(found.filter(nw.col(score) == float("inf"))[ROWS].sum())
         if count:
             shown = _lazy.shown(query.filter(off), score)
             _checks.bad_answers(score, count, shown, (scale.low, scale.high), _tally.ADVICE)
     return found
+
+
+def _weighed(query: Query, design: _designs.Design, errors: str) -> Query:
+    """Return the rows with WEIGHT, SQUARE, and _IDLE where an answer has no weight."""
+    if design.weights is None:
+        query = query.with_columns(nw.col(N).alias(WEIGHT), nw.col(N).alias(SQUARE))
+    else:
+        _refuse_weights(query, design, errors)
+        weight = _or_zero(query, design.weights)
+        squares = design.squares
+        square = weight * weight if squares is None else _or_zero(query, squares)
+        query = query.with_columns(weight.alias(WEIGHT), square.alias(SQUARE))
+    idle = nw.when(nw.col(WEIGHT) > 0).then(nw.lit(0)).otherwise(nw.lit(1))
+    return query.with_columns(idle.alias(_IDLE))
+
+
+def _or_zero(query: Query, name: str) -> nw.Expr:
+    weight = _lazy.value(query, name).cast(nw.Float64)
+    return nw.when(~weight.is_null()).then(weight).otherwise(nw.lit(0.0))
+
+
+def _refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
+    """Refuse what makes no weight, as `_designs.read_rows` does."""
+    columns = [name for name in (design.weights, design.squares) if name is not None]
+    schema = query.collect_schema()
+    for name in columns:
+        if not schema[name].is_numeric():
+            _checks.weights_are_numbers(name, schema[name])
+    weight = [_lazy.value(query, name).cast(nw.Float64) for name in columns]
+    bad = [~((each >= 0) & (each < float("inf"))) & ~each.is_null() for each in weight]
+    facts = [_lazy.number(wrong, f"bad {i}") for i, wrong in enumerate(bad)]
+    facts += [_lazy.number(each.is_null(), f"null {i}") for i, each in enumerate(weight)]
+    if len(columns) > 1:
+        answers, (total, square) = nw.col(N), weight
+        slack = _designs.ROUNDING * total * total
+        narrow = (square * answers < total * total - slack * answers) & (answers > 0)
+        wide = (square > total * total + slack) | ((answers == 0) & (total > 0))
+        facts.append(_lazy.number(narrow | wide, "squares"))
+    found = _lazy.only_row(query.select(*facts))
+    for i, name in enumerate(columns):
+        if found[f"bad {i}"]:
+            _checks.bad_weights(name, found[f"bad {i}"], _lazy.shown(query.filter(bad[i]), name))
+        if found[f"null {i}"] and errors == "raise":
+            _checks.missing_weights(name, found[f"null {i}"])
+    if found.get("squares"):
+        _designs.refuse_squares(design, found["squares"])
 
 
 def _off_scale(query: Query, score: str, scale: _tally.Scale) -> nw.Expr | None:

@@ -11,6 +11,7 @@ from loyaltykit import (
     _activity,
     _checks,
     _dask,
+    _designs,
     _frame,
     _lazy,
     _partitions,
@@ -98,8 +99,9 @@ def count_answers(
     time: str | None,
     freq: str,
     errors: str,
-) -> _tally.Tally:
-    """Count the answers on every point of the scale, where the data are."""
+    design: _designs.Design | None = None,
+) -> Any:
+    """Return the tally of the answers, made where the data are; with a design a weighed one."""
     if score is None:
         source, score = _open_answers(data)
     else:
@@ -108,19 +110,20 @@ def count_answers(
     named = {
         role: _checks.check_name(role, name) for role, name in columns.items() if name is not None
     }
-    _checks.check_columns({**named, **_checks.by_roles(by)}, columns_of(source))
-    _checks.check_reserved(by, _results.RESERVED)
-    if isinstance(source, _frame.EagerFrame):
-        return _tally.count_answers(
-            source, score, scale, by=by, counts=counts, time=time, freq=freq, errors=errors
-        )
+    roles = {} if design is None else design.roles
+    _checks.check_columns({**named, **_checks.by_roles(by), **roles}, columns_of(source))
     options: dict[str, Any] = {"by": by, "counts": counts, "freq": freq, "errors": errors}
+    weighed: dict[str, Any] = {} if design is None else {"design": design}
+    counted: Any = _tally if design is None else _designs
+    if isinstance(source, _frame.EagerFrame):
+        return counted.count_answers(source, score, scale, time=time, **options, **weighed)
     if isinstance(source, _dask.Partitions):
-        reduced = _partitions.distinct_answers(source, score, time=time, **options)
+        reduced = _partitions.distinct_answers(source, score, time=time, **options, **weighed)
     else:
-        source = only(source, [score, counts, time, *by])
-        reduced = _queries.distinct_answers(source, score, scale, time=time, **options)
-    return _tally.count_distinct(reduced, score, scale, timed=time is not None, **options)
+        source = only(source, [score, counts, time, *by, *roles.values()])
+        reduced = _queries.distinct_answers(source, score, scale, time=time, **options, **weighed)
+    timed = time is not None
+    return counted.count_distinct(reduced, score, scale, timed=timed, **options, **weighed)
 
 
 def _open_answers(data: object) -> tuple[Source, str]:

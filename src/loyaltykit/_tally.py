@@ -16,6 +16,7 @@ from loyaltykit.errors import ParameterError, ScaleWarning
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
 TimeArray = npt.NDArray[np.datetime64]
+Sums = npt.NDArray[Any]  # counts of answers, or sums of their weights
 
 # How far from the scale a blank code may lie to be counted like an answer.
 _REACH = 120
@@ -80,8 +81,8 @@ def points(scale: tuple[int, int]) -> IntArray:
 
 
 def nps_buckets(
-    answers: IntArray, points: IntArray, promoter_min: int, detractor_max: int
-) -> dict[str, IntArray]:
+    answers: Sums, points: IntArray, promoter_min: int, detractor_max: int
+) -> dict[str, Sums]:
     """Return promoters, passives and detractors of each group."""
     above, below = points >= promoter_min, points <= detractor_max
     return {
@@ -91,14 +92,18 @@ def nps_buckets(
     }
 
 
-def csat_buckets(answers: IntArray, points: IntArray, satisfied_min: int) -> dict[str, IntArray]:
-    """Return the satisfied answers of each group."""
-    return {"satisfied": answers[:, points >= satisfied_min].sum(axis=1)}
+def csat_buckets(answers: Sums, points: IntArray, satisfied_min: int) -> dict[str, Sums]:
+    """Return the satisfied answers of each group, and the rest."""
+    top = points >= satisfied_min
+    return {
+        "satisfied": answers[:, top].sum(axis=1),
+        "unsatisfied": answers[:, ~top].sum(axis=1),
+    }
 
 
 def ces_buckets(
-    answers: IntArray, points: IntArray, direction: str, easy_cut: int, hard_cut: int
-) -> dict[str, IntArray]:
+    answers: Sums, points: IntArray, direction: str, easy_cut: int, hard_cut: int
+) -> dict[str, Sums]:
     """Return easy, neutral and hard answers, and the sums of answers and of their squares."""
     easy, hard = points >= easy_cut, points <= hard_cut
     if direction == "effort":
@@ -119,9 +124,13 @@ ADVICE = (
 
 
 def slots(
-    series: _frame.Series, scale: Scale, advice: str = ADVICE, rows: IntArray | None = None
+    series: _frame.Series,
+    scale: Scale,
+    advice: str = ADVICE,
+    rows: IntArray | None = None,
+    errors: str = "raise",
 ) -> IntArray:
-    """Return the slot of every answer; refuse those off the scale.
+    """Return the slot of every answer; refuse those off the scale, unless errors are coerced.
 
     Where an answer stands for several rows, ``rows`` says for how many.
     """
@@ -131,7 +140,7 @@ def slots(
     else:
         found = _slots_of_texts(values, scale)[codes]
     off = np.flatnonzero(found == scale.off)
-    if len(off):
+    if len(off) and errors == "raise":
         shown = _frame.sample(series, off)
         count = len(off) if rows is None else int(rows[off].sum())
         _checks.bad_answers(series.name, count, shown, (scale.low, scale.high), advice)
@@ -153,7 +162,7 @@ def count_answers(
     periods = None
     if time is not None:
         needed = dict.fromkeys(name for name in (score, *by, counts) if name is not None)
-        frame, periods = _periods(frame, list(needed), time, freq, errors)
+        frame, periods = with_periods(frame, list(needed), time, freq, errors)
     return _count_groups(frame, score, scale, by, periods, counts, freq, errors)
 
 
@@ -174,13 +183,13 @@ def count_distinct(
     """
     if errors == "raise":
         rows = frame[_frame.ROWS].to_numpy().astype(np.int64)
-        slots(_as_asked(frame[score], scale), scale, rows=rows)
+        slots(as_asked(frame[score], scale), scale, rows=rows)
     _checks.check_total(counts, float(frame[_frame.N].to_numpy().sum()))
     periods = _calendar.narrowed(frame[_frame.PERIOD].to_numpy()) if timed else None
     return _count_groups(frame, score, scale, by, periods, _frame.N, freq, "coerce")
 
 
-def _as_asked(answers: _frame.Series, scale: Scale) -> _frame.Series:
+def as_asked(answers: _frame.Series, scale: Scale) -> _frame.Series:
     """Return true and false as answers on a scale of 0 and 1."""
     on_two = (scale.low, scale.high) == (0, 1)
     return _frame.zeros_and_ones(answers) if on_two else answers
@@ -221,7 +230,7 @@ def _count_groups(
     return Tally(keys, starts, table[:, : scale.no_answer], table[:, scale.no_answer])
 
 
-def _periods(
+def with_periods(
     frame: _frame.Frame, needed: list[str], time: str, freq: str, errors: str
 ) -> tuple[_frame.Frame, _calendar.Periods]:
     """Return the rows that have a time, and the period of each."""
@@ -243,7 +252,7 @@ def _count(
     errors: str,
 ) -> IntArray:
     """Return counts by group and slot, off-scale answers counted as missing or refused."""
-    answers = _as_asked(frame.get_column(score), scale)
+    answers = as_asked(frame.get_column(score), scale)
     slots_of, wide = _slots_by_run(answers, scale)
     weights = None if counts is None else row_counts(frame[counts])
     width = wide.off + 1

@@ -98,7 +98,7 @@ def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> L
         NaN for a group without a cell, and for the variance where there is one unit in all. The
         variance is exactly 0 where the answers or the units leave no spread.
     """
-    total = _sums(cells.group, cells.weight, size)
+    total = sums(cells.group, cells.weight, size)
     none, width = total <= 0.0, len(strata.units)
     whole = np.where(none, 1.0, total)
     mean = weighted_mean(cells.group, values, cells.weight, whole, size)
@@ -107,21 +107,23 @@ def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> L
     # Sums by group and stratum of u and of its square, and of the squared weights of the units.
     pair, pairs = _codes.renumber(cells.group * width + cells.stratum, size * width)
     group, stratum = pairs // width, pairs % width
-    sums = _sums(pair, moved, len(pairs))
+    moves = sums(pair, moved, len(pairs))
     if cells.unit is None:
-        squares = _sums(pair, cells.square * rest * rest, len(pairs))
-        kept = _sums(pair, cells.square, len(pairs))
+        squares = sums(pair, cells.square * rest * rest, len(pairs))
+        kept = sums(pair, cells.square, len(pairs))
     else:
         units = int(cells.unit.max(initial=0)) + 1
         block, blocks = _codes.renumber(pair * units + cells.unit, len(pairs) * units)
         squares, kept = (
-            _sums(blocks // units, _sums(block, each, len(blocks)) ** 2, len(pairs))
+            sums(blocks // units, sums(block, each, len(blocks)) ** 2, len(pairs))
             for each in (moved, cells.weight)
         )
-    apart = np.maximum(squares - sums * sums / strata.units[stratum], 0.0) * strata.factor[stratum]
-    variance = _sums(group, apart, size)
-    kept = _sums(group, kept * strata.unsampled[stratum], size)
-    spread = _sums(cells.group, moved * (values - mean[cells.group]), size)
+    apart = (
+        np.maximum(squares - moves * moves / strata.units[stratum], 0.0) * strata.factor[stratum]
+    )
+    variance = sums(group, apart, size)
+    kept = sums(group, kept * strata.unsampled[stratum], size)
+    spread = sums(cells.group, moved * (values - mean[cells.group]), size)
     variance[variance <= _ROUNDING * spread] = 0.0
     if strata.df <= 0.0 and strata.unsampled.any():
         variance[:] = np.nan
@@ -129,7 +131,8 @@ def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> L
     return Linearised(np.where(none, np.nan, variance), kish)
 
 
-def _sums(codes: IntArray, values: FloatArray, size: int) -> FloatArray:
+def sums(codes: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Return the sum of the values of each code."""
     return np.bincount(codes, weights=values, minlength=size).astype(np.float64, copy=False)
 
 
@@ -139,7 +142,7 @@ def weighted_mean(
     """Return each group's mean, to the last digit where its values are all equal."""
     first = np.zeros(size)
     first[group] = values
-    apart = _sums(group, weight * (values - first[group]), size)
+    apart = sums(group, weight * (values - first[group]), size)
     mean: FloatArray = first + apart / total
     return mean
 

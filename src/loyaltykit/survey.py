@@ -1,16 +1,15 @@
-"""Survey metrics: NPS, CSAT and CES from answers or from counts, and the tally beneath them."""
+"""Survey metrics: NPS, CSAT and CES from answers or from counts of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from loyaltykit import _checks, _estimates, _frame, _results, _sources, _tally
+from loyaltykit import _answers, _checks, _estimates, _results, _tally
 
-IntArray = npt.NDArray[np.int64]
+Seed = int | np.random.Generator | None
 
 
 def nps(
@@ -18,12 +17,18 @@ def nps(
     score: str | None = None,
     *,
     by: str | Sequence[str] | None = None,
+    weights: str | None = None,
     counts: str | None = None,
+    clusters: str | None = None,
+    strata: str | None = None,
+    population: _answers.Population = None,
     time: str | None = None,
     freq: str | None = None,
     missing: Sequence[float | str] = (),
     errors: str = "raise",
     confidence_level: float = 0.95,
+    rng: Seed = None,
+    n_resamples: int = 9999,
     scale: tuple[int, int] = (0, 10),
     promoter_min: int = 9,
     detractor_max: int = 6,
@@ -46,8 +51,19 @@ def nps(
         one array or Series.
     by : str or sequence of str, optional
         Key columns: one row per combination that is present. A null key has a row of its own.
+    weights : str, optional
+        Column of sampling weights: how much of the population an answer speaks for. Only their
+        ratios matter; they are no counts. With `counts` they are the sums of `tally`.
     counts : str, optional
         Column that says how many answers a row stands for, as in the table of `tally`.
+    clusters : str, optional
+        Column of the units that were sampled, where several answers come from one, as from one
+        account.
+    strata : str, optional
+        Column of the strata within which they were sampled.
+    population : str, float or mapping, optional
+        How many there were to sample: a number or, by stratum, a column or a mapping of stratum to
+        number. Of clusters where there are any, else of people.
     time : str, optional
         Column of dates or ISO text. Adds a period to the keys.
     freq : {"day", "week", "month", "quarter", "year"}, optional
@@ -55,19 +71,23 @@ def nps(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer", such as ``(11, "Blank")``. They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing; and rows without a
-        usable date refused, or left out with a `DroppedRowsWarning`.
+        Whether answers off the scale or without a weight are refused, or counted as missing; and
+        rows without a usable date refused, or left out with a `DroppedRowsWarning`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
+    rng : int or numpy.random.Generator, optional
+        Seed or generator of the bootstrap's draws.
+    n_resamples : int, optional
+        How many of them.
     scale : tuple of int, optional
         Lowest and highest point that could be chosen.
     promoter_min, detractor_max : int, optional
         The lowest answer of a promoter and the highest of a detractor.
-    method : {"score", "adjusted_wald", "wald"}, optional
+    method : {"score", "adjusted_wald", "wald", "bootstrap"}, optional
         The interval: Tango's score interval for the difference of paired shares (it stays on the
         scale and always holds the estimate), the adjusted Wald interval of Rocks (3/4 of an answer
-        added at each end, 3 to n; clipped to the scale), or Wald (clipped; too short when n is
-        small).
+        added at each end, 3 to n; clipped to the scale), Wald (clipped; too short when n is
+        small), or the percentiles of multinomial draws (as short as Wald, and to the same score).
 
     Returns
     -------
@@ -75,7 +95,9 @@ def nps(
         One row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
         [period, coverage], metric, n, n_missing, promoters, passives, detractors, estimate,
         std_error, ci_low, ci_high, confidence_level, method, unit, definition. A group without a
-        valid answer has n = 0 and a null estimate.
+        valid answer has n = 0 and a null estimate. With weights, clusters, strata or a population
+        also w_promoters, ..., w2_promoters, ... (the sums of the weights and of their squares)
+        after the counts, and n_effective and df after the interval.
 
     Raises
     ------
@@ -94,8 +116,21 @@ def nps(
     Notes
     -----
     Null, NaN and the codes of `missing` are no answers: they are counted in n_missing and left out
-    of n. On the exact coverage of the intervals see Rocks (2016) [1]_; the score interval is
-    Tango's (1998) [2]_; the score itself is Reichheld's (2003) [3]_.
+    of n, as are answers with a weight of 0. On the exact coverage of the intervals see Rocks (2016)
+    [1]_; the score interval is Tango's (1998) [2]_; the score itself is Reichheld's (2003) [3]_.
+
+    With weights the shares are those of the weights, and the standard error is linearised: with
+    :math:`u = w (y - \bar y) / \sum w` for an answer of a group and 0 for the others,
+
+    .. math:: se^2 = \sum_h (1 - m_h / N_h) \frac{m_h}{m_h - 1} \sum_c (u_{hc} - \bar u_h)^2
+
+    over the m clusters (answers, where there are none) of each stratum h, those of other groups
+    included: a group is a domain of one sample. What has no valid answer is no part of that sample.
+    n_effective is the number of answers of a simple random sample with that error,
+    :math:`(p + d - (p - d)^2) / se^2` (Korn and Graubard [4]_), or :math:`(\sum w)^2 / \sum w^2`
+    over the clusters where the error is 0. The interval is that of n_effective answers with
+    Student's t, df = clusters - strata, for the normal quantile. Where clusters, strata or a
+    population are named, the definition says so.
 
     References
     ----------
@@ -105,6 +140,9 @@ def nps(
        proportions for the paired-sample design. Statistics in Medicine 17(8), 891-908.
        https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8%3C891::AID-SIM780%3E3.0.CO;2-B
     .. [3] F. F. Reichheld (2003). The one number you need to grow. Harvard Business Review 81(12).
+    .. [4] E. L. Korn and B. I. Graubard (1998). Confidence intervals for proportions with small
+       expected number of positive counts estimated from survey data. Survey Methodology 24(2),
+       193-201.
 
     Examples
     --------
@@ -116,19 +154,43 @@ def nps(
       sector  n  n_missing  promoters  estimate
     0    B2B  2          0          2     100.0
     1    B2C  1          1          0       0.0
+
+    Ten answers of three accounts, of which one is asked for six:
+
+    >>> answers = pd.DataFrame({"account": list("aaaaaabbcc"), "nps": [10] * 6 + [8, 9, 3, 5]})
+    >>> table = lk.nps(answers, "nps", clusters="account")
+    >>> table[["n", "n_effective", "df", "ci_low", "ci_high"]].round(1)
+        n  n_effective   df  ci_low  ci_high
+    0  10          2.4  2.0   -86.1     98.2
     """
     points = _checks.check_scale(scale)
     promoter, detractor = _checks.check_nps_cutoffs(points, promoter_min, detractor_max)
-    _checks.check_choice("method", method, _estimates.NET_METHODS)
-    level = _checks.check_confidence_level(confidence_level)
-    tallied = _answers(data, score, points, by, counts, time, freq, missing, errors)
-    return _survey_table(
+    _checks.check_choice("method", method, (*_estimates.NET_METHODS, _estimates.BOOTSTRAP))
+    each = _tally.points(points)
+    metric = _answers.Metric(
         "nps",
-        tallied,
-        _tally.nps_buckets(tallied.answers, _tally.points(points), promoter, detractor),
-        method=method,
-        confidence_level=level,
-        definition=_results.nps_definition(points, promoter, detractor),
+        _results.nps_definition(points, promoter, detractor),
+        method,
+        lambda answers: _tally.nps_buckets(answers, each, promoter, detractor),
+        _checks.check_confidence_level(confidence_level),
+    )
+    return _answers.table(
+        metric,
+        data,
+        score,
+        points,
+        by=by,
+        weights=weights,
+        counts=counts,
+        clusters=clusters,
+        strata=strata,
+        population=population,
+        time=time,
+        freq=freq,
+        missing=missing,
+        errors=errors,
+        rng=rng,
+        n_resamples=n_resamples,
     )
 
 
@@ -137,12 +199,18 @@ def csat(
     score: str | None = None,
     *,
     by: str | Sequence[str] | None = None,
+    weights: str | None = None,
     counts: str | None = None,
+    clusters: str | None = None,
+    strata: str | None = None,
+    population: _answers.Population = None,
     time: str | None = None,
     freq: str | None = None,
     missing: Sequence[float | str] = (),
     errors: str = "raise",
     confidence_level: float = 0.95,
+    rng: Seed = None,
+    n_resamples: int = 9999,
     scale: tuple[int, int] = (1, 5),
     satisfied_min: int | None = None,
     method: str = "wilson",
@@ -162,8 +230,19 @@ def csat(
         Column of the answers. Left out only when `data` is one array or Series.
     by : str or sequence of str, optional
         Key columns: one row per combination that is present. A null key has a row of its own.
+    weights : str, optional
+        Column of sampling weights: how much of the population an answer speaks for. Only their
+        ratios matter; they are no counts. With `counts` they are the sums of `tally`.
     counts : str, optional
         Column that says how many answers a row stands for, as in the table of `tally`.
+    clusters : str, optional
+        Column of the units that were sampled, where several answers come from one, as from one
+        account.
+    strata : str, optional
+        Column of the strata within which they were sampled.
+    population : str, float or mapping, optional
+        How many there were to sample: a number or, by stratum, a column or a mapping of stratum to
+        number. Of clusters where there are any, else of people.
     time : str, optional
         Column of dates or ISO text. Adds a period to the keys.
     freq : {"day", "week", "month", "quarter", "year"}, optional
@@ -171,16 +250,22 @@ def csat(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer", such as ``("Blank",)``. They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing; and rows without a
-        usable date refused, or left out with a `DroppedRowsWarning`.
+        Whether answers off the scale or without a weight are refused, or counted as missing; and
+        rows without a usable date refused, or left out with a `DroppedRowsWarning`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
+    rng : int or numpy.random.Generator, optional
+        Seed or generator of the bootstrap's draws.
+    n_resamples : int, optional
+        How many of them.
     scale : tuple of int, optional
         Lowest and highest point that could be chosen: (1, 5), (1, 10), (1, 3), (0, 1).
     satisfied_min : int, optional
         The lowest answer that counts as satisfied, instead of the rule above.
-    method : {"wilson"}, optional
-        The interval: Wilson's score interval.
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "bootstrap"}, optional
+        The interval: Wilson's score interval, that of Agresti and Coull, the exact one of Clopper
+        and Pearson (never too short, often too long), the equal-tailed one of Jeffreys' prior (0
+        and 100 at the ends), or the percentiles of binomial draws (too short when n is small).
 
     Returns
     -------
@@ -188,7 +273,8 @@ def csat(
         One row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
         [period, coverage], metric, n, n_missing, satisfied, estimate, std_error, ci_low, ci_high,
         confidence_level, method, unit, definition. A group without a valid answer has n = 0 and a
-        null estimate.
+        null estimate. With weights, clusters, strata or a population also w_satisfied,
+        w_unsatisfied, w2_satisfied, w2_unsatisfied, n_effective and df, as in `nps`.
 
     Raises
     ------
@@ -207,7 +293,8 @@ def csat(
     Notes
     -----
     Null, NaN and the codes of `missing` are no answers: they are counted in n_missing and left out
-    of n. Neutral answers stay in n. The top-two-box share of a five-point scale is what most survey
+    of n, as are answers with a weight of 0. Neutral answers stay in n. Weights and sampling designs
+    are treated as in `nps`. The top-two-box share of a five-point scale is what most survey
     tools call CSAT; others report the mean, which is another number. The interval is Wilson's
     [1]_, whose coverage at small n is reviewed in [2]_.
 
@@ -227,16 +314,32 @@ def csat(
     """
     points = _checks.check_scale(scale)
     satisfied = _checks.check_satisfied_min(points, satisfied_min)
-    _checks.check_choice("method", method, _estimates.SHARE_METHODS)
-    level = _checks.check_confidence_level(confidence_level)
-    tallied = _answers(data, score, points, by, counts, time, freq, missing, errors)
-    return _survey_table(
+    _checks.check_choice("method", method, (*_estimates.SHARE_METHODS, _estimates.BOOTSTRAP))
+    each = _tally.points(points)
+    metric = _answers.Metric(
         "csat",
-        tallied,
-        _tally.csat_buckets(tallied.answers, _tally.points(points), satisfied),
-        method=method,
-        confidence_level=level,
-        definition=_results.csat_definition(points, satisfied),
+        _results.csat_definition(points, satisfied),
+        method,
+        lambda answers: _tally.csat_buckets(answers, each, satisfied),
+        _checks.check_confidence_level(confidence_level),
+    )
+    return _answers.table(
+        metric,
+        data,
+        score,
+        points,
+        by=by,
+        weights=weights,
+        counts=counts,
+        clusters=clusters,
+        strata=strata,
+        population=population,
+        time=time,
+        freq=freq,
+        missing=missing,
+        errors=errors,
+        rng=rng,
+        n_resamples=n_resamples,
     )
 
 
@@ -245,12 +348,18 @@ def ces(
     score: str | None = None,
     *,
     by: str | Sequence[str] | None = None,
+    weights: str | None = None,
     counts: str | None = None,
+    clusters: str | None = None,
+    strata: str | None = None,
+    population: _answers.Population = None,
     time: str | None = None,
     freq: str | None = None,
     missing: Sequence[float | str] = (),
     errors: str = "raise",
     confidence_level: float = 0.95,
+    rng: Seed = None,
+    n_resamples: int = 9999,
     scale: tuple[int, int] = (1, 7),
     direction: str = "ease",
     statistic: str = "mean",
@@ -275,8 +384,19 @@ def ces(
         Column of the answers. Left out only when `data` is one array or Series.
     by : str or sequence of str, optional
         Key columns: one row per combination that is present. A null key has a row of its own.
+    weights : str, optional
+        Column of sampling weights: how much of the population an answer speaks for. Only their
+        ratios matter; they are no counts. With `counts` they are the sums of `tally`.
     counts : str, optional
         Column that says how many answers a row stands for, as in the table of `tally`.
+    clusters : str, optional
+        Column of the units that were sampled, where several answers come from one, as from one
+        account.
+    strata : str, optional
+        Column of the strata within which they were sampled.
+    population : str, float or mapping, optional
+        How many there were to sample: a number or, by stratum, a column or a mapping of stratum to
+        number. Of clusters where there are any, else of people.
     time : str, optional
         Column of dates or ISO text. Adds a period to the keys.
     freq : {"day", "week", "month", "quarter", "year"}, optional
@@ -284,10 +404,14 @@ def ces(
     missing : sequence of numbers and str, optional
         Codes that mean "no answer". They are never guessed.
     errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing; and rows without a
-        usable date refused, or left out with a `DroppedRowsWarning`.
+        Whether answers off the scale or without a weight are refused, or counted as missing; and
+        rows without a usable date refused, or left out with a `DroppedRowsWarning`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
+    rng : int or numpy.random.Generator, optional
+        Seed or generator of the bootstrap's draws.
+    n_resamples : int, optional
+        How many of them.
     scale : tuple of int, optional
         Lowest and highest point that could be chosen.
     direction : {"ease", "effort"}, optional
@@ -299,8 +423,8 @@ def ces(
         With ``direction="ease"``: the lowest answer that counts as easy, instead of the first point
         above the midpoint. Answers below it and below the midpoint are hard.
     method : str, optional
-        The interval: "t" for the mean, "wilson" for box, "score" (default), "adjusted_wald" or
-        "wald" for net.
+        The interval: "t" for the mean, those of `csat` for box ("wilson" by default) and those of
+        `nps` for net ("score" by default); "bootstrap" for each.
 
     Returns
     -------
@@ -309,7 +433,8 @@ def ces(
         [period, coverage], metric, n, n_missing, easy, neutral, hard, answer_sum, answer_sumsq,
         estimate, std_error, ci_low, ci_high, confidence_level, method, unit, definition. A group
         without a valid answer has n = 0 and a null estimate; one answer has a mean, but no error
-        and no interval.
+        and no interval. With weights, clusters, strata or a population also w_easy, ...,
+        w_answer_sumsq, w2_easy, ..., w2_answer_sumsq, n_effective and df, as in `nps`.
 
     Raises
     ------
@@ -329,10 +454,12 @@ def ces(
     Notes
     -----
     Null, NaN and the codes of `missing` are no answers: they are counted in n_missing and left out
-    of n. The standard error of the mean is s / sqrt(n) with n - 1 in s, and its interval Student's
-    t with n - 1 degrees of freedom; it is not cut at the ends of the scale, so that a limit beyond
-    them says that n is too small. When all answers are equal the interval has no width. The score
-    was proposed by Dixon, Freeman and Toman (2010) [1]_.
+    of n, as are answers with a weight of 0. The standard error of the mean is s / sqrt(n) with
+    n - 1 in s, and its interval Student's t with n - 1 degrees of freedom; it is not cut at the
+    ends of the scale, so that a limit beyond them says that n is too small. When all answers are
+    equal the interval has no width. Weights and sampling designs are treated as in `nps`; the
+    interval of a weighted mean is Student's with the sample's degrees of freedom. The score was
+    proposed by Dixon, Freeman and Toman (2010) [1]_.
 
     References
     ----------
@@ -351,152 +478,30 @@ def ces(
     """
     points = _checks.check_scale(scale)
     easy, hard = _checks.check_ces_cutoffs(points, direction, easy_min)
-    method = _checks.check_ces_method(statistic, method)
-    level = _checks.check_confidence_level(confidence_level)
-    tallied = _answers(
-        *(data, score, points, by, counts, time, freq, missing, errors),
+    each = _tally.points(points)
+    metric = _answers.Metric(
+        "ces",
+        _results.ces_definition(points, direction, statistic, easy, hard),
+        _checks.check_ces_method(statistic, method),
+        lambda answers: _tally.ces_buckets(answers, each, direction, easy, hard),
+        _checks.check_confidence_level(confidence_level),
         low_is_good=direction == "effort",
     )
-    return _survey_table(
-        "ces",
-        tallied,
-        _tally.ces_buckets(tallied.answers, _tally.points(points), direction, easy, hard),
-        method=method,
-        confidence_level=level,
-        definition=_results.ces_definition(points, direction, statistic, easy, hard),
-    )
-
-
-def tally(
-    data: Any,
-    score: str,
-    *,
-    by: str | Sequence[str] | None = None,
-    counts: str | None = None,
-    time: str | None = None,
-    freq: str | None = None,
-    scale: tuple[int, int],
-    missing: Sequence[float | str] = (),
-    errors: str = "raise",
-) -> Any:
-    """Count the answers: one row per group and answer, ready to be added up with other tallies.
-
-    Tallies of shards or of days, stacked and passed to `nps`, `csat`, `ces` or `tally` itself with
-    ``score="answer"`` and ``counts="n"``, give exactly the result of a single pass. Their period is
-    read back with ``time="period"`` and the `freq` wanted, which may be longer.
-
-    Parameters
-    ----------
-    data : DataFrame
-        One row per answer (or per count of answers), in any supported engine.
-    score : str
-        Column of the answers.
-    by : str or sequence of str, optional
-        Key columns. A null key has rows of its own.
-    counts : str, optional
-        Column that says how many answers a row stands for.
-    time : str, optional
-        Column of dates or ISO text. Adds a period to the keys.
-    freq : {"day", "week", "month", "quarter", "year"}, optional
-        Length of the period; months when only `time` is given.
-    scale : tuple of int
-        Lowest and highest point that could be chosen.
-    missing : sequence of numbers and str, optional
-        Codes that mean "no answer". They are never guessed.
-    errors : {"raise", "coerce"}, optional
-        Whether answers off the scale are refused, or counted as missing; and rows without a
-        usable date refused, or left out with a `DroppedRowsWarning`.
-
-    Returns
-    -------
-    DataFrame
-        The keys, [period], answer, n: only what is present, in the engine of `data` (pandas for
-        lazy and distributed ones). A null answer counts the missing ones.
-
-    Raises
-    ------
-    ColumnNotFoundError
-        If a named column is not in `data`.
-    DataError
-        If an answer is off the scale, fractional or not a number, or a date cannot be read.
-    ParameterError
-        If a parameter has a value that is not allowed.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> import loyaltykit as lk
-    >>> answers = pd.DataFrame({"nps": [10, 10, 7, None]})
-    >>> counted = lk.tally(answers, "nps", scale=(0, 10))
-    >>> counted
-       answer  n
-    0       7  1
-    1      10  2
-    2    <NA>  1
-    >>> float(lk.nps(counted, "answer", counts="n").loc[0, "estimate"]) == 200 / 3
-    True
-    """
-    points = _checks.check_scale(scale)
-    tallied = _answers(
-        data, _checks.check_name("score", score), points, by, counts, time, freq, missing, errors
-    )
-    counted = np.column_stack([tallied.answers, tallied.missing])
-    group, slot = np.nonzero(counted)
-    answer = np.ma.masked_array(points[0] + slot, mask=slot == points[1] - points[0] + 1)
-    columns: dict[str, npt.NDArray[Any]] = {"answer": answer, "n": counted[group, slot]}
-    if tallied.periods is not None:
-        columns = {"period": tallied.periods[group], **columns}
-    return _frame.table(_frame.rows(tallied.keys, group), columns, len(group))
-
-
-def _answers(
-    data: Any,
-    score: str | None,
-    points: tuple[int, int],
-    by: str | Sequence[str] | None,
-    counts: str | None,
-    time: str | None,
-    freq: str | None,
-    missing: Sequence[float | str],
-    errors: str,
-    *,
-    low_is_good: bool = False,
-) -> _tally.Tally:
-    """Check what every survey function takes, and count."""
-    keys = _checks.check_names("by", by)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
-    freq = _tally.check_period(time, freq)
-    scale = _tally.make_scale(points, missing)
-    with _sources.turn(data):
-        tallied = _sources.count_answers(
-            data, score, scale, by=keys, counts=counts, time=time, freq=freq, errors=errors
-        )
-    if not low_is_good:
-        _tally.warn_of_scale(score or _frame.VALUES, scale, tallied.answers)
-    return tallied
-
-
-def _survey_table(
-    metric: str,
-    tallied: _tally.Tally,
-    counts: Mapping[str, IntArray],
-    *,
-    method: str,
-    confidence_level: float,
-    definition: str,
-) -> Any:
-    n = tallied.answers.sum(axis=1)
-    before = {}
-    if tallied.periods is not None:
-        before = {"period": tallied.periods, "coverage": np.full(len(n), "observed")}
-    return _results.metric_table(
-        tallied.keys,
+    return _answers.table(
         metric,
-        counts,
-        n,
-        tallied.missing,
-        before=before,
-        method=method,
-        confidence_level=confidence_level,
-        definition=definition,
+        data,
+        score,
+        points,
+        by=by,
+        weights=weights,
+        counts=counts,
+        clusters=clusters,
+        strata=strata,
+        population=population,
+        time=time,
+        freq=freq,
+        missing=missing,
+        errors=errors,
+        rng=rng,
+        n_resamples=n_resamples,
     )

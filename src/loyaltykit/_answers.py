@@ -1,0 +1,145 @@
+"""From answers to a survey metric's table: the steps that nps, csat and ces share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import (
+    _checks,
+    _designs,
+    _estimates,
+    _frame,
+    _results,
+    _sources,
+    _tally,
+    _variance,
+)
+from loyaltykit.errors import ParameterError
+
+FloatArray = npt.NDArray[np.float64]
+Sums = npt.NDArray[Any]
+Population = _designs.Population
+
+# From answers by group and point, or the sums of their weights, to those of a metric's buckets.
+Buckets = Callable[[Sums], Mapping[str, Sums]]
+
+
+class Metric(NamedTuple):
+    """What is asked of the answers, and how sure one wants to be of it."""
+
+    name: str
+    definition: str
+    method: str
+    buckets: Buckets
+    confidence_level: float
+    low_is_good: bool = False
+
+
+def table(
+    metric: Metric,
+    data: Any,
+    score: str | None,
+    points: tuple[int, int],
+    *,
+    by: str | Sequence[str] | None,
+    weights: str | None,
+    counts: str | None,
+    clusters: str | None,
+    strata: str | None,
+    population: Population,
+    time: str | None,
+    freq: str | None,
+    missing: Sequence[float | str],
+    errors: str,
+    rng: Any,
+    n_resamples: int,
+) -> Any:
+    """Count the answers and return the metric's table."""
+    design = _designs.make_design(weights, clusters, strata, population, counts)
+    generator = _checks.check_rng(rng)
+    resamples = _checks.check_n_resamples(n_resamples)
+    if design is not None and metric.method == _estimates.BOOTSTRAP:
+        msg = (
+            'method="bootstrap" draws answers one by one, which weights, clusters, strata and a '
+            "population rule out. Leave method out."
+        )
+        raise ParameterError(msg)
+    _checks.check_reserved(_checks.check_names("by", by), _results.RESERVED)
+    counted = count(data, score, points, by, counts, time, freq, missing, errors, design)
+    tallied: _tally.Tally = counted if design is None else counted.tally
+    if not metric.low_is_good:
+        _tally.warn_of_scale(score or _frame.VALUES, _tally.make_scale(points, ()), tallied.answers)
+    definition, limits, weighted = metric.definition, None, None
+    if design is not None:
+        weighted = _weighted(metric, counted)
+        definition += _results.sampling_suffix(counted.sampling)
+    elif metric.method == _estimates.BOOTSTRAP:
+        limits = _bootstrapped(metric, tallied.answers, generator, resamples)
+    n, before = tallied.answers.sum(axis=1), {}
+    if tallied.periods is not None:
+        before = {"period": tallied.periods, "coverage": np.full(len(n), "observed")}
+    return _results.metric_table(
+        tallied.keys,
+        metric.name,
+        metric.buckets(tallied.answers),
+        n,
+        tallied.missing,
+        before=before,
+        weighted=weighted,
+        limits=limits,
+        method=metric.method,
+        confidence_level=metric.confidence_level,
+        definition=definition,
+    )
+
+
+def count(
+    data: Any,
+    score: str | None,
+    points: tuple[int, int],
+    by: str | Sequence[str] | None,
+    counts: str | None,
+    time: str | None,
+    freq: str | None,
+    missing: Sequence[float | str],
+    errors: str,
+    design: _designs.Design | None,
+) -> Any:
+    """Check what every survey function takes, and count: a tally, or a weighed one."""
+    keys = _checks.check_names("by", by)
+    _checks.check_choice("errors", errors, ("raise", "coerce"))
+    freq = _tally.check_period(time, freq)
+    scale = _tally.make_scale(points, missing)
+    options: dict[str, Any] = {"by": keys, "counts": counts, "time": time, "freq": freq}
+    with _sources.turn(data):
+        return _sources.count_answers(data, score, scale, **options, errors=errors, design=design)
+
+
+def _values(metric: Metric, points: int) -> FloatArray:
+    """Return the value of each point of the scale: the metric is the mean of these."""
+    kind = _estimates.kind(metric.name, metric.definition)
+    each = metric.buckets(np.eye(points, dtype=np.int64))
+    return _estimates.moments(metric.name, kind, each).first
+
+
+def _weighted(metric: Metric, counted: _designs.Weighed) -> _estimates.Weighted:
+    answers = counted.tally.answers
+    size, values = len(answers), _values(metric, answers.shape[1])
+    made = _variance.linearised(counted.cells, values[counted.slot], size, counted.strata)
+    df = counted.strata.df if counted.strata.units.sum() > 0 else np.nan
+    weights, squares = (metric.buckets(part[:, :-1]) for part in (counted.weight, counted.square))
+    return _estimates.Weighted(weights, squares, *made, np.full(size, df))
+
+
+def _bootstrapped(
+    metric: Metric, answers: npt.NDArray[np.int64], generator: Any, resamples: int
+) -> tuple[FloatArray, FloatArray]:
+    kind = _estimates.kind(metric.name, metric.definition)
+    values = _values(metric, answers.shape[1])
+    return _estimates.bootstrap_limits(
+        kind, answers, values, metric.confidence_level, generator, resamples
+    )
