@@ -97,6 +97,7 @@ ANSWERS: dict[str, list[Any]] = {
     "sort": ["perusahaan", "ngo", None, "b2g", "B2C"],
     "kind": ["staff", "client", None, "pekerja", "klien"],
     "tier": ["lead", "baru", None, "setia", "repeat"],
+    "weight": [0.5, 1.5, 1.0, 1.0, 1.0],
 }
 LOG: dict[str, list[Any]] = {
     "id": [1, 1, 2, 3],
@@ -157,6 +158,8 @@ CALLS: dict[str, Call] = {
     "cohort_retention": COHORTS,
     "loyalty_tier": log(lk.loyalty_tier),
     "attach_segments": attached,
+    "rake": lambda e: lk.rake(e.frame(SEGMENTS), {"sector": {"B2B": 1, "B2C": 3}}),
+    "design_effect": label(lk.design_effect, "weight"),
     "nps_group": label(lk.nps_group, "answer"),
     "normalize_sector": label(lk.normalize_sector, "sort"),
     "normalize_relationship": label(lk.normalize_relationship, "kind"),
@@ -187,7 +190,7 @@ FROM_COUNTS: dict[str, Callable[[], Any]] = {
 # A refusal says which kinds may come: frames that are in memory, or values instead of a column.
 REFUSALS = (
     r"must be a DataFrame of pandas, Polars or PyArrow, not .* Collect it first: "
-    r"|^(scores|values) must be a Series or a 1-D array"
+    r"|^(scores|values|weights) must be a Series or a 1-D array"
 )
 
 
@@ -206,7 +209,7 @@ def outcome(engine: Engine, name: str) -> str:
     plt.close("all")
     frame = engine.frame(ANSWERS)
     if engine.is_eager:
-        own = (type(frame), type(frame["sector"]), list, mpl.axes.Axes)
+        own = (type(frame), type(frame["sector"]), list, float, mpl.axes.Axes)
         assert isinstance(result, own), f"{name} of {engine.name} gave {type(result)}"
         return "in memory"
     if type(result) is type(frame):

@@ -22,6 +22,7 @@ from loyaltykit.scorecards import scorecard, scorecard_matrix
 from loyaltykit.segments import attach_segments
 from loyaltykit.survey import ces, csat, nps, tally
 from loyaltykit.tiers import loyalty_tier
+from loyaltykit.weighting import design_effect, rake
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "csat_from_counts",
     "customer_flow",
     "datasets",
+    "design_effect",
     "errors",
     "loyalty_tier",
     "normalize_loyalty_tier",
@@ -46,6 +48,7 @@ __all__ = [
     "nps_group",
     "plot",
     "pool",
+    "rake",
     "retention_rate",
     "retention_rate_from_counts",
     "scorecard",
