@@ -17,6 +17,7 @@ from loyaltykit.precounted import (
     retention_rate_from_counts,
 )
 from loyaltykit.records import to_records
+from loyaltykit.repeats import compare_paired, one_answer
 from loyaltykit.retention import churn_rate, customer_flow, retention_rate
 from loyaltykit.scorecards import scorecard, scorecard_matrix
 from loyaltykit.segments import attach_segments
@@ -33,6 +34,7 @@ __all__ = [
     "churn_rate_from_counts",
     "cohort_matrix",
     "cohort_retention",
+    "compare_paired",
     "csat",
     "csat_from_counts",
     "customer_flow",
@@ -46,6 +48,7 @@ __all__ = [
     "nps",
     "nps_from_counts",
     "nps_group",
+    "one_answer",
     "plot",
     "pool",
     "rake",
