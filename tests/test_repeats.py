@@ -337,7 +337,7 @@ def table(pairs: dict[tuple[int, int], int]) -> dict[str, list[int]]:
 def test_agresti_approval_of_the_prime_minister(engine: Engine) -> None:
     """Two ratings by 1,600 people: 794 approve twice, 150 stop, 86 begin, 570 never do.
 
-    Agresti, Categorical Data Analysis (2nd edition, section 10.1.1): difference -.04, standard
+    Agresti, Categorical Data Analysis, chapter on matched pairs: difference -.04, standard
     error .0095, McNemar's z^2 = (86 - 150)^2 / (86 + 150) = 17.36.
     """
     frame = engine.frame(table({(1, 1): 794, (1, 0): 150, (0, 1): 86, (0, 0): 570}))
@@ -557,8 +557,9 @@ def test_groups_against_a_naive_loop(engine: Engine) -> None:
         )
         assert (row["n"], row["n_missing"]) == (n, lost)
         assert [row["difference"], row["std_error"]] == pytest.approx([100 * mean, 100 * error])
-    wanted = stats.false_discovery_control(column(made, "p_value"))
-    assert column(made, "p_adjusted") == pytest.approx(wanted.tolist())
+    low, middle, high = sorted(column(made, "p_value"))
+    wanted = {low: min(3 * low, 1.5 * middle, high), middle: min(1.5 * middle, high), high: high}
+    assert column(made, "p_adjusted") == pytest.approx([wanted[p] for p in column(made, "p_value")])
 
 
 def test_scores_of_the_pairs_are_those_of_the_metric() -> None:

@@ -183,7 +183,7 @@ def design_effect(weights: Any) -> float:
 
     References
     ----------
-    .. [1] L. Kish (1965). Survey Sampling. Wiley, New York, section 11.7.
+    .. [1] L. Kish (1965). Survey Sampling. Wiley, New York.
     .. [2] L. Kish (1992). Weighting for unequal Pi. Journal of Official Statistics 8(2), 183-200.
 
     Examples
