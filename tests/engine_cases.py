@@ -955,6 +955,111 @@ def attach_at_a_moment(engine: Engine) -> Any:
     return lk.attach_segments(data, lookup, on="id", time="at", valid_from="since")
 
 
+# ---- the same people more than once -------------------------------------------------------------
+
+# Answers at so many days that no customer has two at one time.
+REPEATED: dict[str, list[Any]] = {
+    "id": cycle([3, 1, 4, 1, 5, 9, 2], 60),
+    "day": days_from(dt.date(2025, 11, 20), 60, 37, 101),
+    "wave": without(cycle(["a", "b", "c"], 60, 2), 9),
+    "size": cycle([0.5, -0.0, math.nan, 0.0, None], 60),
+}
+REPEATED_AT = [
+    dt.datetime.combine(day, dt.time(i * 5 % 24, i * 7 % 60, i % 60, i * 1000))
+    for i, day in enumerate(REPEATED["day"])
+]
+
+
+@own_kind("row")
+def one_answer_latest(engine: Engine) -> Any:
+    return lk.one_answer(numbered(engine, REPEATED), "id", "day")
+
+
+@own_kind("row")
+def one_answer_first_of_moments(engine: Engine) -> Any:
+    frame = numbered(engine, {**REPEATED, "day": REPEATED_AT})
+    return lk.one_answer(frame, "id", "day", keep="first")
+
+
+@own_kind("row")
+def one_answer_of_texts(engine: Engine) -> Any:
+    texts = [at.isoformat(" ") for at in REPEATED_AT]
+    return lk.one_answer(numbered(engine, {**REPEATED, "day": texts}), "id", "day")
+
+
+@own_kind("row")
+def one_answer_in_waves_with_nulls(engine: Engine) -> Any:
+    return lk.one_answer(numbered(engine, REPEATED), "id", "day", within=["wave", "size"])
+
+
+@own_kind("row")
+def one_answer_of_each_month(engine: Engine) -> Any:
+    frame = numbered(engine, {**REPEATED, "day": REPEATED_AT})
+    return lk.one_answer(frame, "id", "day", within="month")
+
+
+@own_kind("row")
+def one_answer_of_each_week_the_first(engine: Engine) -> Any:
+    return lk.one_answer(numbered(engine, REPEATED), "id", "day", within="week", keep="first")
+
+
+@own_kind("id")
+def one_answer_of_rows_that_are_equal(engine: Engine) -> Any:
+    """What is there twice in every column is one answer, in every engine."""
+    day = dt.date(2026, 1, 5)
+    columns: dict[str, list[Any]] = {"id": ["b", "a", "b", "b"], "day": [day] * 4}
+    return lk.one_answer(engine.frame({**columns, "nps": [9, 3, 9, 9]}), "id", "day")
+
+
+@own_kind("row")
+def one_answer_of_aware_times(engine: Engine) -> Any:
+    at = [dt.datetime(2026, 11, 1, hour, minute, tzinfo=dt.UTC) for hour, minute in EVENING]
+    frame = numbered(engine, {"id": [1, 1, 2, 2], "at": at})
+    return lk.one_answer(frame, "id", "at")
+
+
+@own_kind("id")
+def one_answer_of_no_rows(engine: Engine) -> Any:
+    return lk.one_answer(no_log(engine), "id", "day", within="month")
+
+
+EVENING = [(6, 15), (5, 45), (5, 15), (5, 16)]
+PANEL: dict[str, list[Any]] = {
+    "sector": ANSWERS["sector"],
+    "tier": ANSWERS["tier"],
+    "was": without(cycle(range(11), 90, 7), 13),
+    "now": without(cycle([*range(11), 9, 10], 90, 4), 17),
+    "csat was": without(cycle(["5", "4", " 3", "1", "Blank"], 90, 3), 11),
+    "csat now": cycle(["5", "4", "2", "Blank"], 90, 3),
+}
+
+
+@case
+def paired_nps_by_sector(engine: Engine) -> Any:
+    return lk.compare_paired(engine.frame(PANEL), "was", "now", metric="nps", by="sector")
+
+
+@case
+def paired_nps_by_categories(engine: Engine) -> Any:
+    frame = engine.frame(PANEL, CATEGORIES)
+    options: dict[str, Any] = {"by": ["tier", "sector"], "adjust": "bh"}
+    return lk.compare_paired(frame, "was", "now", metric="nps", **options)
+
+
+@case
+def paired_csat_of_texts(engine: Engine) -> Any:
+    frame = engine.frame(PANEL)
+    options: dict[str, Any] = {"missing": ("Blank",), "by": "sector"}
+    return lk.compare_paired(frame, "csat was", "csat now", metric="csat", **options)
+
+
+@case
+def paired_ces_coerced(engine: Engine) -> Any:
+    frame = engine.frame(PANEL)
+    options: dict[str, Any] = {"errors": "coerce", "alternative": "greater"}
+    return lk.compare_paired(frame, "was", "now", metric="ces", **options)
+
+
 # ---- keys of two types: one value in both, or none ----------------------------------------------
 
 FAR = 2**32 + 1  # what 32 bits would take for 1

@@ -20,6 +20,7 @@ PUBLIC = {
     *("retention_rate_from_counts", "churn_rate_from_counts"),
     *("retention_rate", "churn_rate", "customer_flow", "cohort_retention", "cohort_matrix"),
     *("normalize_sector", "normalize_relationship", "normalize_loyalty_tier"),
+    *("rake", "design_effect", "one_answer", "compare_paired"),
     *("attach_segments", "loyalty_tier", "pool", "scorecard", "scorecard_matrix", "to_records"),
 }
 MODULES = {"datasets", "errors", "plot"}
@@ -43,6 +44,10 @@ POSITIONAL = {
     "cohort_matrix": ["result", "values"],
     "scorecard_matrix": ["card", "values"],
     "attach_segments": ["data", "segments"],
+    "rake": ["data", "targets"],
+    "design_effect": ["weights"],
+    "one_answer": ["data", "customer", "time"],
+    "compare_paired": ["data", "before", "after"],
     "pool": ["result"],
     "to_records": ["result"],
     "normalize_sector": ["values"],
@@ -56,6 +61,11 @@ ANSWERS: dict[str, list[Any]] = {
     "csat": [5, 4, 2, 3, 4, None],
     "ces": [7, 6, 4, None, 2, 5],
     "day": [*["2026-01-10"] * 3, *["2026-02-10"] * 3],
+}
+PANEL: dict[str, list[Any]] = {
+    "sector": ANSWERS["sector"],
+    "was": [1, 2, 3, None, 5, 3],
+    "now": [4, 2, 5, 4, 4, None],
 }
 LOG: dict[str, list[Any]] = {
     "id": [1, 1, 2, 3, 3, 4],
@@ -112,6 +122,14 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "tier through time": (
         lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day", freq="month"),
         ["id", "valid_from", "tier"],
+    ),
+    "paired": (
+        lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat", by="sector"),
+        [
+            *("sector", "metric", "level", "reference", "n", "n_reference", "n_missing"),
+            *("estimate", "estimate_reference", "difference", "std_error", "ci_low", "ci_high"),
+            *("statistic", "df", "p_value", "p_adjusted", "adjust", *WORDS),
+        ],
     ),
     "scorecard": (
         lambda e: lk.scorecard(

@@ -10,7 +10,7 @@ import loyaltykit as lk
 from loyaltykit import errors
 
 ERRORS = [errors.ColumnNotFoundError, errors.DataError, errors.ParameterError]
-WARNINGS = [errors.DroppedRowsWarning, errors.ScaleWarning]
+WARNINGS = [errors.ConvergenceWarning, errors.DroppedRowsWarning, errors.ScaleWarning]
 
 
 @pytest.mark.parametrize("error", ERRORS)

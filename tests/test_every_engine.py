@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import math
 import re
+import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
@@ -42,6 +43,8 @@ from engine_cases import (
     MOMENTS,
     NEW_YORK,
     OWN_KIND,
+    PANEL,
+    REPEATED,
     SECTORS,
     TIERS,
     VISITS,
@@ -562,6 +565,46 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
+REFUSALS |= {
+    "answers without a customer": (
+        lambda e: lk.one_answer(e.frame({**REPEATED, "id": without([1] * 60, 20)}), "id", "day"),
+        DataError,
+        r"^'id': 3 rows without a customer\. Complete or remove them\.$",
+    ),
+    "repeated answers without a date": (
+        lambda e: lk.one_answer(
+            e.frame({**REPEATED, "day": without(REPEATED["day"], 20)}), "id", "day"
+        ),
+        DataError,
+        r"^'day': 3 rows without a date\. Complete or remove them\.$",
+    ),
+    "repeated answers at no time": (
+        lambda e: lk.one_answer(
+            e.frame({"id": [1, 2, 3], "day": ["2026-01-05", "soon", None]}), "id", "day"
+        ),
+        DataError,
+        r"^'day': 1 row with times that are not ISO dates such as 2026-01-31: 'soon'\. Parse",
+    ),
+    "a wave that is no column": (
+        lambda e: lk.one_answer(e.frame(REPEATED), "id", "day", within="waves"),
+        ColumnNotFoundError,
+        r"^within='waves': data has no such column",
+    ),
+    "paired answers off the scale": (
+        lambda e: lk.compare_paired(
+            e.frame({"was": [9, 3, 8, 9], "now": [11, 11, 7, 12]}), "was", "now", metric="nps"
+        ),
+        DataError,
+        r"^'now': 3 rows with answers that are not whole points of the scale 0 to 10: ",
+    ),
+    "a pair that lacks a column": (
+        lambda e: lk.compare_paired(e.frame(PANEL), "was", "then", metric="nps"),
+        ColumnNotFoundError,
+        r"^after='then': data has no such column",
+    ),
+}
+
+
 # Dask stops at the first partition that refuses: it says so, and counts no other.
 IN_ONE_PARTITION = "In one of the partitions: "
 
@@ -577,6 +620,39 @@ def test_same_refusal(any_engine: Engine, name: str) -> None:
         found = found.removeprefix(IN_ONE_PARTITION)
         message = re.sub(r"\d+ rows?", r"\\d+ rows?", message).replace("ids 0", r"ids \d+")
     assert re.search(message, found), found
+
+
+# Customer 2 has two rows on its last day, and 3 the same one twice.
+TIED: dict[str, list[Any]] = {
+    "id": [1, 2, 2, 3, 3],
+    "day": [dt.date(2026, 1, 5)] * 5,
+    "nps": [9, 3, 8, 7, 7],
+}
+
+
+def test_ties_are_settled_by_the_order_of_rows_or_refused(any_engine: Engine) -> None:
+    frame = any_engine.frame(TIED)
+    if any_engine.is_eager or any_engine.name == "polars-lazy":
+        for keep, kept in (("latest", [9, 8, 7]), ("first", [9, 3, 7])):
+            rows = frame_rows(lk.one_answer(frame, "id", "day", keep=keep))
+            assert [row["nps"] for row in rows] == kept
+        return
+    message = r"'id': 1 customer has different rows at one 'day' that is the latest \(ids 2\)"
+    with pytest.raises(DataError, match=message):
+        collected(lk.one_answer(frame, "id", "day"))
+
+
+def test_repeated_answers_in_periods_of_aware_times(any_engine: Engine) -> None:
+    """Periods are those of the times' own zone, or refused where there is none."""
+    frame = any_engine.with_types(AWARE, {"at": pa.timestamp("us", "Asia/Tokyo")})
+    if any_engine.name in WITHOUT_ZONES:
+        with pytest.raises(LoyaltyKitError, match=r"'at'.* zone"):
+            lk.one_answer(frame, "id", "at", within="month")
+        return
+    tokyo = zoneinfo.ZoneInfo("Asia/Tokyo")
+    there = [at.astimezone(tokyo) for at in AWARE["at"]]
+    months = {(who, at.year, at.month) for who, at in zip(AWARE["id"], there, strict=True)}
+    assert len(frame_rows(lk.one_answer(frame, "id", "at", within="month"))) == len(months)
 
 
 # Where a time is a moment, and says nothing about the clock that people read it on.
@@ -811,6 +887,7 @@ def test_no_raw_rows_reach_the_driver(any_engine: Engine, fetched: list[int]) ->
     tiers = lk.loyalty_tier(log, "id", "time", freq="month")
     lk.retention_rate(log, "id", "time", by="tier", segments=tiers)
     lk.attach_segments(log, segments, on="id")
+    lk.one_answer(log, "id", "time", within="month")
     assert len(fetched) >= 8
     # The largest: 11 answers in 13 weeks; over Dask those of every partition, 3 of them.
     assert max(fetched) <= 11 * 13

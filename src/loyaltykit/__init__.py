@@ -17,12 +17,14 @@ from loyaltykit.precounted import (
     retention_rate_from_counts,
 )
 from loyaltykit.records import to_records
+from loyaltykit.repeats import compare_paired, one_answer
 from loyaltykit.retention import churn_rate, customer_flow, retention_rate
 from loyaltykit.scorecards import scorecard, scorecard_matrix
 from loyaltykit.segments import attach_segments
 from loyaltykit.survey import ces, csat, nps
 from loyaltykit.tallies import tally
 from loyaltykit.tiers import loyalty_tier
+from loyaltykit.weighting import design_effect, rake
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,10 +35,12 @@ __all__ = [
     "churn_rate_from_counts",
     "cohort_matrix",
     "cohort_retention",
+    "compare_paired",
     "csat",
     "csat_from_counts",
     "customer_flow",
     "datasets",
+    "design_effect",
     "errors",
     "loyalty_tier",
     "normalize_loyalty_tier",
@@ -45,8 +49,10 @@ __all__ = [
     "nps",
     "nps_from_counts",
     "nps_group",
+    "one_answer",
     "plot",
     "pool",
+    "rake",
     "retention_rate",
     "retention_rate_from_counts",
     "scorecard",

@@ -454,6 +454,19 @@ def changes_within_customer(names: Sequence[str], count: int, ids: Iterable[obje
     raise DataError(msg)
 
 
+def tied_answers(
+    customer: str, time: str, keep: str, count: int, ids: Iterable[object]
+) -> NoReturn:
+    """Raise for rows of one time, of which none is the later one without an order of rows."""
+    noun = "customer has" if count == 1 else "customers have"
+    msg = (
+        f"{customer!r}: {count:,} {noun} different rows at one {time!r} that is the {keep} (ids "
+        f"{listed(ids)}), and this engine keeps no order of rows that would settle it. Name a "
+        "finer time, drop all of them but one, or collect first: in memory the order counts."
+    )
+    raise DataError(msg)
+
+
 def null_keys(frame: str, column: str, count: int) -> NoReturn:
     """Raise for a lookup frame with a null key."""
     msg = f"{frame}: {rows(count)} whose {column!r} is null. Remove them: they match nobody."

@@ -1,4 +1,4 @@
-"""Rows per customer as queries of lazy engines: loyalty tiers, and segments joined to rows.
+"""Rows per customer as queries of lazy engines: loyalty tiers, segments joined to rows, one answer.
 
 What comes out is a query as well, in the caller's engine; only facts for the checks are collected.
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from loyaltykit import _checks, _lazy, _queries
 from loyaltykit._engines import SPARK
 from loyaltykit._frame import DAY, ID, PERIOD, N, Query
-from loyaltykit._lazy import MOMENT
+from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._queries import SINCE
 
 IntArray = npt.NDArray[np.int64]
@@ -215,3 +215,40 @@ def _with_moments(query: Query, lookup: Query, time: str, valid_from: str) -> tu
     _queries.refuse_bad_times(query, time)
     query = query.with_columns(_lazy.moment(query).fill_null(-(2**61)))
     return query, _queries.with_valid_from(lookup, valid_from, zone)
+
+
+# ---- one answer of each -------------------------------------------------------------------------
+
+
+def one_answer(
+    query: Query, customer: str, time: str, keep: str, waves: Sequence[str], freq: str | None
+) -> Any:
+    """Return one row of each customer and wave, the latest or the first."""
+    kept = query.collect_schema().names()
+    own = [ID, *(f"lk key {i}" for i in range(len(waves)))]
+    pairs = list(zip(own, [customer, *waves], strict=True))
+    query = _lazy.numbered(query, _ROW).with_columns(
+        _lazy.value(query, name).alias(as_) for as_, name in pairs
+    )
+    zone = getattr(query.collect_schema()[time], "time_zone", None)
+    if freq is not None:
+        local, _ = _lazy.with_clock(query, time, None)
+        query = local.with_columns(_lazy.period(freq)).drop(CLOCK)
+        own.append(PERIOD)
+    # As moments, because a zone's clock shows one hour twice a year.
+    query, _ = _lazy.with_clock(query, time, None if zone is None else "UTC")
+    _queries.refuse_no_one_and_no_time(query, customer, time)
+    query = query.filter(nw.col(CLOCK) == _end(CLOCK, keep).over(*own))
+    if query.implementation.is_polars():  # its rows have an order, which settles ties
+        query = query.filter(nw.col(_ROW) == _end(_ROW, keep).over(*own))
+        return query.select(*kept).to_native()
+    query = query.select(*own, *kept).unique()
+    several = _lazy.counted(query, own).filter(nw.col(N) > 1)
+    count = _lazy.only_row(several.select(nw.len().alias(N)))[N]
+    if count:
+        _checks.tied_answers(customer, time, keep, count, _lazy.shown(several, ID))
+    return query.select(*kept).to_native()
+
+
+def _end(name: str, keep: str) -> nw.Expr:
+    return nw.col(name).max() if keep == "latest" else nw.col(name).min()

@@ -400,6 +400,11 @@ def rows(frame: Frame, positions: IntArray) -> Frame:
     return _engines.beside({name: take(frame[name], positions) for name in frame.columns})
 
 
+def kept(frame: Frame, positions: IntArray) -> Frame:
+    """Return some rows of a frame as they are there: those of pandas keep their index."""
+    return frame[positions] if frame.implementation is PANDAS else rows(frame, positions)
+
+
 def all_null(frame: Frame, row: int) -> bool:
     """Return whether a row holds nothing but nulls."""
     return all(frame[name][row : row + 1].is_null().all() for name in frame.columns)

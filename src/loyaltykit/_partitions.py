@@ -130,6 +130,19 @@ def _distinct_answers(
     return told._replace(rows=_frame.table(keys, columns, len(starts)))
 
 
+def distinct_rows(source: _dask.Partitions, names: Sequence[str], by: Sequence[str]) -> Frame:
+    """Return the distinct rows of some columns; ROWS says how often each stands in a partition."""
+    frame = _dask.known(source.frame[list(names)], by)
+    parts = _dask.each(frame, functools.partial(_distinct_rows_of, names=names))
+    return _frame.open_frame(_dask.stacked(parts))
+
+
+def _distinct_rows_of(part: Any, names: Sequence[str]) -> Any:
+    groups = _frame.group(_frame.positional(_frame.open_frame(part)), names)
+    rows = np.bincount(groups.codes, minlength=groups.size).astype(np.int64)
+    return _frame.table(groups.keys, {ROWS: rows}, groups.size)
+
+
 def _group_periods(
     groups: _frame.Groups, periods: IntArray | None
 ) -> tuple[IntArray, Frame, IntArray]:
@@ -168,7 +181,7 @@ def _times(frame: Frame, time: str, tz: str | None) -> tuple[_frame.TimeArray, _
     return times.values, told._replace(without_time=gone, not_a_time=strange, shown=shown)
 
 
-def _refuse_times(parts: Sequence[_Part], time: str, errors: str) -> None:
+def _refuse_times(parts: Sequence[_Part], time: str, errors: str | None) -> None:
     zones = {part.zone for part in parts if part.timed}
     if len(zones) > 1:
         msg = f"{time!r} holds times of several zones or none: bring them to one first."
@@ -178,10 +191,10 @@ def _refuse_times(parts: Sequence[_Part], time: str, errors: str) -> None:
     bad = sum(part.not_a_time for part in parts)
     if bad:
         shown = [value for part in parts for value in part.shown][:_MOST_SHOWN]
-        _checks.bad_times(time, bad, shown, coercible=True)
+        _checks.bad_times(time, bad, shown, coercible=errors is not None)
     gone = sum(part.without_time for part in parts)
     if gone:
-        _checks.null_values(time, gone, "date")
+        _checks.null_values(time, gone, "date", coercible=errors is not None)
 
 
 # ---- logs ---------------------------------------------------------------------------------------
@@ -432,3 +445,36 @@ def _attach_part(part: Any, lookup: Any, *, attach: Callable[..., Any], **option
     frame, beside = (_frame.open_frame(each.drop(columns=_dask.HOME)) for each in (part, lookup))
     keys, columns = options["keys"], options["columns"]
     return attach(frame, beside, keys, columns, options["time"], options["valid_from"])
+
+
+def one_answer(
+    source: _dask.Partitions, customer: str, time: str, one: Callable[[Frame], Any]
+) -> Any:
+    """Return the rows that a function keeps of every customer, whose rows are brought together."""
+    names = list(dict.fromkeys([customer, time]))
+    tell = functools.partial(_facts, customer=customer, time=time, purchase=None, tz=None)
+    parts = _dask.each(source.frame[names], tell)
+    nobody = sum(part.without_id for part in parts)
+    if nobody:
+        _checks.null_values(customer, nobody, "customer", coercible=False)
+    _refuse_times(parts, time, None)
+    together = _dask.at_home(_dask.known(source.frame, [customer]), [customer])
+    return _dask.over([together], functools.partial(_keep_in_part, one=one))
+
+
+def _keep_in_part(part: Any, one: Callable[[Frame], Any]) -> Any:
+    return one(_frame.open_frame(part.drop(columns=_dask.HOME)))
+
+
+def refuse_ties(
+    frame: Frame, tied: IntArray, codes: _frame.Integers, customer: str, time: str, keep: str
+) -> None:
+    """Refuse customers with different rows at one time; the codes tell whose rows they are."""
+    again = frame.to_native().iloc[tied].duplicated().to_numpy()
+    codes, tied = codes[~again], tied[~again]
+    _, first = np.unique(codes, return_index=True)
+    several = np.setdiff1d(np.arange(len(codes)), first)
+    if len(several):
+        whose = tied[several[np.unique(codes[several], return_index=True)[1]]]
+        ids = _frame.sample(frame[customer], whose)
+        _checks.tied_answers(customer, time, keep, len(whose), ids)

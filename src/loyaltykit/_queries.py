@@ -136,6 +136,12 @@ def _refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
         _designs.refuse_squares(design, found["squares"])
 
 
+def distinct_rows(query: Query, names: Sequence[str]) -> _frame.Frame:
+    """Return the distinct rows of some columns; ROWS says how often each stands there."""
+    query = query.with_columns(_lazy.value(query, name) for name in names)
+    return _lazy.collected(_lazy.counted(query, names, ROWS))
+
+
 def _off_scale(query: Query, score: str, scale: _tally.Scale) -> nw.Expr | None:
     """Return where a number is neither on the scale nor a blank code; None for other columns."""
     if not query.collect_schema()[score].is_numeric():
@@ -194,6 +200,16 @@ def _refuse_times(query: Query, time: str, errors: str | None, facts: dict[str, 
         _checks.bad_times(time, facts["bad"], shown, coercible=errors is not None)
     if facts["gone"]:
         _checks.null_values(time, facts["gone"], "date", coercible=errors is not None)
+
+
+def refuse_no_one_and_no_time(query: Query, customer: str, time: str) -> None:
+    """Refuse rows that have no customer in ID, and those without a time in CLOCK."""
+    facts = _time_facts(query, time)
+    facts["nobody"] = _lazy.number(nw.col(ID).is_null(), "nobody")
+    found = _lazy.only_row(query.select(*facts.values()))
+    if found["nobody"]:
+        _checks.null_values(customer, found["nobody"], "customer", coercible=False)
+    _refuse_times(query, time, None, found)
 
 
 def refuse_bad_times(query: Query, time: str) -> None:

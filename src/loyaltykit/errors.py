@@ -2,6 +2,7 @@
 
 __all__ = [
     "ColumnNotFoundError",
+    "ConvergenceWarning",
     "DataError",
     "DroppedRowsWarning",
     "LoyaltyKitError",
@@ -32,3 +33,7 @@ class ScaleWarning(UserWarning):
 
 class DroppedRowsWarning(UserWarning):
     """Rows were left out because ``errors="coerce"`` asked for it."""
+
+
+class ConvergenceWarning(UserWarning):
+    """An iteration stopped before it met its aim: what it returns is not what was asked."""
