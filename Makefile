@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check test-lowest test-engines bench lock clean
+.PHONY: help demo test check test-lowest test-engines bench coverage lock clean
 
 help:
 	@echo "make demo         install the package and run examples/scorecard.py"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-engines the tests that need Spark or Dask; finds or installs Java"
 	@echo "make bench        measure speed and memory beside the peers, best on an idle machine;"
 	@echo "                  BENCH_FLAGS=--quick is a trial of a minute, --help lists the rest"
+	@echo "make coverage     compute how often the intervals hold the truth, into docs/methods.md"
 	@echo "make lock         write requirements/*.lock again after pyproject.toml changed;"
 	@echo "                  with UPGRADE=1 everything moves to its newest version"
 	@echo "make clean        remove environments, caches and build products"
@@ -98,6 +99,9 @@ test-engines: $(ENGINES)/stamp
 
 bench: $(DEV)/stamp $(PEERS)/stamp
 	$(DEV)/bin/python benchmarks/bench.py --peers-python $(PEERS)/bin/python $(BENCH_FLAGS)
+
+coverage: $(DEV)/stamp
+	$(DEV)/bin/python benchmarks/coverage_tables.py $(COVERAGE_FLAGS)
 
 # The locks hold for Python 3.11 and newer on every platform, and name no package index.
 COMPILE = $(UV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
