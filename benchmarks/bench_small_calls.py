@@ -1,7 +1,8 @@
-"""Time what a service pays: starting up, and small calls once warm.
+"""Time what a service pays: starting up, small calls once warm, and bootstrap intervals.
 
 Starting is measured in fresh processes that take turns. A warm call is held against a bare pandas
-group-by of the same rows; 3 times as long is what it may take.
+group-by of the same rows; 3 times as long is what it may take. A bootstrap of 10,000 replicates
+may take 5 ms, however many answers stand behind the counts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import survey_cases
 import loyaltykit as lk
 
 CALLS = 50  # per run
+RESAMPLES = 10_000
 NOT_AT_IMPORT = [
     "matplotlib",
     "scipy.stats",
@@ -59,7 +61,16 @@ def main() -> None:
     calls = small_calls(options.repeats or 20)
     for call in calls:
         print(f"  {call['name']:<58}{call['ms']:>8.3f} ms{call['ratio']:>8.2f} x {call['beside']}")
-    results = {"starts": starts, "loaded": loaded, "not_at_import": NOT_AT_IMPORT, "calls": calls}
+    draws = bootstraps(options.repeats or 20)
+    for draw in draws:
+        print(f"  {draw['name']:<58}{draw['ms']:>8.3f} ms")
+    results = {
+        "starts": starts,
+        "loaded": loaded,
+        "not_at_import": NOT_AT_IMPORT,
+        "calls": calls,
+        "draws": draws,
+    }
     harness.write(options.json, results)
 
 
@@ -124,6 +135,17 @@ def calls_on_rows(kind: str) -> dict[str, tuple[harness.Run, str | None]]:
         ),
         f"nps, 1,000 rows, {kind} key": (partial(lk.nps, frame, "score", by="sector"), bare),
     }
+
+
+def bootstraps(repeats: int) -> list[dict[str, Any]]:
+    """Return milliseconds per table of one row whose interval is drawn from three buckets."""
+    calls: dict[str, harness.Run] = {}
+    for n in (100, 10_000, 10**9):
+        counts: dict[str, Any] = {"promoters": n // 2, "detractors": n // 5, "n": n}
+        options: dict[str, Any] = {"method": "bootstrap", "n_resamples": RESAMPLES, "rng": 1}
+        name = f"nps_from_counts, {RESAMPLES:,} replicates, {n:,} answers"
+        calls[name] = partial(lk.nps_from_counts, **counts, **options)
+    return [{"name": name, "ms": ms} for name, ms in interleaved(calls, repeats).items()]
 
 
 def grouped_mean(frame: pd.DataFrame) -> pd.DataFrame:

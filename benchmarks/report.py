@@ -175,6 +175,9 @@ def small_section(small: Figures) -> Iterator[str]:
     yield from ["", "Warm calls, each beside the bare pandas group-by of the same rows:", ""]
     calls = [[call["name"], f"{call['ms']:.3f}", f"{call['ratio']:.2f}"] for call in small["calls"]]
     yield from table(["call", "ms", "x bare group-by"], calls)
+    yield from ["", "Bootstrap intervals, drawn from counts of three buckets:", ""]
+    draws = [[draw["name"], f"{draw['ms']:.3f}"] for draw in small["draws"]]
+    yield from table(["call", "ms"], draws)
 
 
 def memory_section(memory: Figures) -> Iterator[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     NetInterval = Callable[
         [npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], float], Limits
     ]
+    ShareInterval = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64], float], Limits]
 
 # --- Intervals from counts ------------------------------------------------------------------------
 
@@ -101,6 +102,55 @@ def wilson_interval(successes: int, n: int, confidence_level: float) -> tuple[fl
     return float(limits.low), float(limits.high)
 
 
+def agresti_coull_interval(successes: int, n: int, confidence_level: float) -> tuple[float, float]:
+    """Return Wald's interval with z^2 / 2 successes and as many failures added."""
+    z = normal_z(confidence_level)
+    size = n + z * z
+    share = (successes + z * z / 2) / size
+    margin = z * math.sqrt(share * (1 - share) / size)
+    return max(share - margin, 0.0), min(share + margin, 1.0)
+
+
+def clopper_pearson_interval(
+    successes: int, n: int, confidence_level: float
+) -> tuple[float, float]:
+    """Return the shares at which a binomial tail, summed term by term, is half of the error."""
+    with localcontext(prec=60):
+        tail = (1 - Decimal(confidence_level)) / 2
+
+        def chance(hits: range, share: Decimal) -> Decimal:
+            ways = (math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in hits)
+            return sum(ways, Decimal(0))
+
+        def many_are_rare(share: Decimal) -> bool:
+            return chance(range(successes, n + 1), share) < tail
+
+        def few_are_not_rare(share: Decimal) -> bool:
+            return chance(range(successes + 1), share) > tail
+
+        low = bisect(many_are_rare, Decimal(0), Decimal(1)) if successes else Decimal(0)
+        high = bisect(few_are_not_rare, Decimal(0), Decimal(1)) if successes < n else Decimal(1)
+        return float(low), float(high)
+
+
+def jeffreys_interval(successes: int, n: int, confidence_level: float) -> tuple[float, float]:
+    """Return the quantiles of the posterior, from sums over a fine grid of its density.
+
+    With share = sin(x)^2 the prior is flat in x, and the density sin(x)^2s cos(x)^2f smooth.
+    """
+    edges = np.linspace(0.0, math.pi / 2, 400_001)
+    with np.errstate(divide="ignore"):
+        sines, cosines = np.log(np.sin(edges)), np.log(np.cos(edges))
+    logs = np.zeros_like(edges)
+    logs += 2 * successes * sines if successes else 0.0
+    logs += 2 * (n - successes) * cosines if n > successes else 0.0
+    density = np.exp(logs - logs.max())
+    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    tail = (1 - confidence_level) / 2
+    low, high = np.sin(np.interp([tail, 1 - tail], below / below[-1], edges)) ** 2
+    return (float(low) if successes else 0.0), (float(high) if successes < n else 1.0)
+
+
 def t_interval(answers: list[int], confidence_level: float) -> tuple[float, float, float, float]:
     """Return mean, standard error and limits; the sums are exact fractions."""
     n = len(answers)
@@ -122,6 +172,31 @@ def net_coverage(interval: NetInterval, n: int, p: float, d: float, level: float
             ways = math.comb(n, up) * math.comb(n - up, down)
             coverage += ways * p**up * d**down * (1 - p - d) ** (n - up - down)
     return coverage
+
+
+def share_coverage(interval: ShareInterval, n: int, share: float, level: float) -> float:
+    """Return the exact chance that the interval holds the share."""
+    low, high = interval(np.arange(n + 1), np.full(n + 1, n), level)
+    chances = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
+    return sum(chance for k, chance in enumerate(chances) if low[k] <= share <= high[k])
+
+
+def resampled_means(
+    counts: Sequence[int], values: Sequence[float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return every mean that n answers drawn with replacement can have, and its exact chance."""
+    n = sum(counts)
+    chances: dict[float, Fraction] = {0.0: Fraction(1)}
+    for _ in range(n):
+        following: dict[float, Fraction] = {}
+        for total, chance in chances.items():
+            for count, value in zip(counts, values, strict=True):
+                if count:
+                    share = chance * Fraction(count, n)
+                    following[total + value] = following.get(total + value, Fraction(0)) + share
+        chances = following
+    totals = sorted(chances)
+    return np.array(totals) / n, np.array([float(chances[total]) for total in totals])
 
 
 # --- Survey metrics from rows ---------------------------------------------------------------------

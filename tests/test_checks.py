@@ -352,6 +352,45 @@ def test_result_of_another_kind_is_refused_with_what_it_lacks() -> None:
         _checks.check_result(["tier"], ["tier", "metric", "n", "estimate"], "nps")
 
 
+# ---- draws --------------------------------------------------------------------------------------
+
+
+def test_a_seed_makes_a_generator_and_a_generator_is_the_callers_own() -> None:
+    first, second = _checks.check_rng(5), _checks.check_rng(np.int64(5))
+    assert first.random() == second.random() == np.random.default_rng(5).random()
+    assert _checks.check_rng(first) is first
+    assert _checks.check_rng(None).random() != _checks.check_rng(None).random()
+
+
+@pytest.mark.parametrize("rng", ["7", 7.0, True, [1, 2], np.random.RandomState(1)])
+def test_rng_of_wrong_type(rng: object) -> None:
+    with pytest.raises(TypeError, match=r"^rng must be None, a whole number .* or a numpy Gen"):
+        _checks.check_rng(rng)
+
+
+def test_rng_below_zero() -> None:
+    with pytest.raises(ParameterError, match=r"^rng=-3 must be at least 0"):
+        _checks.check_rng(-3)
+
+
+@pytest.mark.parametrize("number", [100, 9999, np.int64(2000)])
+def test_n_resamples(number: Any) -> None:
+    assert _checks.check_n_resamples(number) == number
+
+
+@pytest.mark.parametrize("number", [99, 1, 0, -5])
+def test_too_few_resamples_are_refused_with_the_reason(number: int) -> None:
+    match = rf"^n_resamples={number} must be at least 100: .* tails .* 9999 is usual"
+    with pytest.raises(ParameterError, match=match):
+        _checks.check_n_resamples(number)
+
+
+@pytest.mark.parametrize("number", [9999.0, "9999", None, True])
+def test_n_resamples_of_wrong_type(number: object) -> None:
+    with pytest.raises(TypeError, match=r"^n_resamples must be a whole number, not "):
+        _checks.check_n_resamples(number)
+
+
 # ---- messages about data ------------------------------------------------------------------------
 
 

@@ -132,6 +132,21 @@ def test_pooled_survey_periods_are_the_whole_survey(
     same_table(lk.pool(monthly, over=["tier", "period"]), whole)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        lk.nps_from_counts(promoters=[5, 6], detractors=1, n=9, method="bootstrap", rng=1),
+        lk.csat_from_counts(satisfied=[5, 6], n=9, method="bootstrap", rng=1),
+        lk.ces_from_counts(answers=[1, 2], n=[[5, 6], [3, 4]], method="bootstrap", rng=1),
+    ],
+    ids=["nps", "csat", "ces"],
+)
+def test_bootstrap_tables_are_refused(table: Any) -> None:
+    message = r"^result has bootstrap intervals, .* cannot be drawn anew .* another method"
+    with pytest.raises(ParameterError, match=message):
+        lk.pool(table, over="group")
+
+
 def test_categories_stay_categories_in_their_order(engine: Engine) -> None:
     levels = ["loyal", "new", "gone"]
     answers = engine.frame(ANSWERS, {"tier": levels})

@@ -26,7 +26,7 @@ MODULES = {"datasets", "errors", "plot"}
 
 # Parameters that later work brings: absent until they do something.
 LATER = {
-    *("weights", "clusters", "strata", "population", "rng", "n_resamples", "contract_end"),
+    *("weights", "clusters", "strata", "population", "contract_end"),
     *("window", "rule", "amount", "like", "observed_from", "denominator", "grace"),
 }
 POSITIONAL = {

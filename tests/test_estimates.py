@@ -9,7 +9,8 @@ import numpy as np
 import oracles
 import pytest
 
-from loyaltykit import _estimates
+from loyaltykit import _checks, _estimates
+from loyaltykit.errors import ParameterError
 
 # Groups as promoters, detractors, n: the SFO survey of 2017, a plain one, all of a kind, empty.
 UP = np.array([1436, 30, 5, 0, 0])
@@ -21,7 +22,7 @@ FULL = 4  # the groups before this one have answers
 def of(metric: str, method: str, level: float = 0.95, **counts: object) -> _estimates.Estimate:
     arrays = {name: np.asarray(values) for name, values in counts.items()}
     n = arrays.pop("n", N)
-    kind = {"t": "mean", "wilson": "share", "none": "share"}.get(method, "net")
+    kind = "mean" if method == "t" else "net" if method in _estimates.NET_METHODS else "share"
     return _estimates.from_counts(metric, kind, arrays, n, method=method, confidence_level=level)
 
 
@@ -48,6 +49,58 @@ def test_nps_by_the_other_methods(method: str, added: float) -> None:
         margin = oracles.normal_z(0.95) * math.sqrt((p + d - (p - d) ** 2) / size)
         assert made.ci_low[i] == pytest.approx(100 * max(p - d - margin, -1), abs=1e-9)
         assert made.ci_high[i] == pytest.approx(100 * min(p - d + margin, 1), abs=1e-9)
+
+
+@pytest.mark.parametrize("method", ["agresti_coull", "clopper_pearson", "jeffreys"])
+@pytest.mark.parametrize("metric", ["csat", "retention_rate"])
+def test_shares_by_the_other_methods(metric: str, method: str) -> None:
+    successes, n = np.array([14, 5, 0, 0]), np.array([40, 5, 7, 0])
+    numerator = {"csat": "satisfied", "retention_rate": "retained"}[metric]
+    made = of(metric, method, 0.9, **{numerator: successes}, n=n)
+    wilson = of(metric, "wilson", 0.9, **{numerator: successes}, n=n)
+    assert np.array_equal(made.estimate, wilson.estimate, equal_nan=True)
+    assert np.array_equal(made.std_error, wilson.std_error, equal_nan=True)
+    oracle = getattr(oracles, f"{method}_interval")
+    for i in range(3):
+        low, high = oracle(int(successes[i]), int(n[i]), 0.9)
+        assert (made.ci_low[i], made.ci_high[i]) == pytest.approx((100 * low, 100 * high), abs=1e-6)
+    assert np.isnan([made.ci_low[3], made.ci_high[3]]).all()
+
+
+def test_bootstrap_limits_in_points() -> None:
+    counts = np.column_stack([UP, N - UP - DOWN, DOWN])
+    values = np.array([1.0, 0.0, -1.0])
+    rng = np.random.default_rng(3)
+    low, high = _estimates.bootstrap_limits("net", counts, values, 0.95, rng, 5000)
+    # Large group: about Wald's. All alike: no width. No answer: nothing.
+    wald = of("nps", "wald", promoters=UP, detractors=DOWN)
+    assert (low[0], high[0]) == pytest.approx((wald.ci_low[0], wald.ci_high[0]), abs=0.3)
+    assert (low[2], high[2]) == (100.0, 100.0)
+    assert np.isnan([low[FULL], high[FULL]]).all()
+
+
+@pytest.mark.parametrize(
+    ("statistic", "methods"),
+    [
+        ("mean", _estimates.MEAN_METHODS),
+        ("box", _estimates.SHARE_METHODS),
+        ("net", _estimates.NET_METHODS),
+    ],
+)
+def test_every_statistic_of_ces_takes_the_methods_of_its_kind_and_the_bootstrap(
+    statistic: str, methods: tuple[str, ...]
+) -> None:
+    every = {*_estimates.MEAN_METHODS, *_estimates.RATE_METHODS, *_estimates.NET_METHODS}
+    assert _checks.check_ces_method(statistic, None) == methods[0]
+    for method in (*methods, _estimates.BOOTSTRAP):
+        assert _checks.check_ces_method(statistic, method) == method
+    for method in every - set(methods):
+        with pytest.raises(ParameterError, match="is not one of"):
+            _checks.check_ces_method(statistic, method)
+
+
+def test_the_bootstrap_is_no_method_of_a_rate() -> None:
+    assert _estimates.BOOTSTRAP not in _estimates.RATE_METHODS
 
 
 @pytest.mark.parametrize(
@@ -102,7 +155,7 @@ def test_method_none_keeps_the_rate_and_infers_nothing() -> None:
     ("metric", "method", "counts"),
     [
         *[("nps", method, ("promoters", "detractors")) for method in _estimates.NET_METHODS],
-        ("csat", "wilson", ("satisfied",)),
+        *[("csat", method, ("satisfied",)) for method in _estimates.SHARE_METHODS],
         ("ces", "t", ("answer_sum", "answer_sumsq")),
         ("retention_rate", "wilson", ("retained",)),
         ("retention_rate", "none", ("retained",)),

@@ -183,6 +183,123 @@ def test_churn_is_the_rest_of_retention(start: int, kept: float, new: int, back:
         assert retention["estimate"] is churn["estimate"] is None
 
 
+# ---- other intervals -----------------------------------------------------------------------------
+
+LIMITS = ("ci_low", "ci_high")
+SHARES = ["agresti_coull", "clopper_pearson", "jeffreys"]
+# Every call that takes the bootstrap, with the answers by value that it draws from.
+DRAWN: list[tuple[str, dict[str, Any], list[int], list[float]]] = [
+    ("nps", {}, [60, 25, 15], [100, 0, -100]),
+    ("csat", {}, [80, 20], [100, 0]),
+    ("ces", {"statistic": "mean"}, [1, 1, 2, 4, 2], [1, 3, 5, 6, 7]),
+    ("ces", {"statistic": "box"}, [8, 2], [100, 0]),
+    ("ces", {"statistic": "net"}, [8, 2], [100, -100]),
+]
+
+
+@pytest.mark.parametrize("method", SHARES)
+@pytest.mark.parametrize(
+    ("name", "options", "successes", "n"),
+    [
+        ("csat", {}, 80, 100),
+        ("ces", {"statistic": "box"}, 8, 10),
+        ("retention_rate", {}, 165, 200),
+        ("churn_rate", {}, 30, 200),
+    ],
+)
+def test_shares_by_the_other_methods(
+    name: str, options: dict[str, Any], successes: int, n: int, method: str
+) -> None:
+    usual, row = only_row(call(name, **options)), only_row(call(name, method=method, **options))
+    expected = getattr(oracles, f"{method}_interval")(successes, n, 0.95)
+    assert [row[limit] / 100 for limit in LIMITS] == pytest.approx(expected, abs=1e-8)
+    assert {**row, "method": "wilson", **{limit: usual[limit] for limit in LIMITS}} == usual
+
+
+@pytest.mark.parametrize("method", SHARES)
+@pytest.mark.parametrize("name", ["csat", "retention_rate", "churn_rate"])
+def test_shares_at_the_boundaries(name: str, method: str) -> None:
+    none = {"csat": {"satisfied": 0}, "churn_rate": {"lost": 0}}.get(name, {"end": 45})
+    row = only_row(call(name, method=method, **none))
+    assert row["estimate"] == row["ci_low"] == 0.0 < row["ci_high"] < 10.0
+    every = {"csat": {"satisfied": 100}, "churn_rate": {"lost": 200}}.get(name, {"end": 245})
+    row = only_row(call(name, method=method, **every))
+    assert 90.0 < row["ci_low"] < row["estimate"] == row["ci_high"] == 100.0
+
+
+@pytest.mark.parametrize(("name", "options", "counts", "values"), DRAWN)
+def test_bootstrap_limits_are_quantiles_of_the_exact_distribution(
+    name: str, options: dict[str, Any], counts: list[int], values: list[float]
+) -> None:
+    usual = only_row(call(name, **options))
+    made = call(name, method="bootstrap", rng=7, n_resamples=50_000, **options)
+    row = only_row(made)
+    means, chances = oracles.resampled_means(counts, values)
+    # Between the quantiles of tails that the chance of the draws may stand for.
+    below = np.cumsum(chances)
+    for limit, tail in zip(LIMITS, (0.025, 0.975), strict=True):
+        least, most = (means[np.searchsorted(below, tail + shift)] for shift in (-4e-3, 4e-3))
+        assert least - 1e-9 <= row[limit] <= most + 1e-9
+    # Estimate, error, unit and definition are those of every other method.
+    same = {"method": usual["method"], **{limit: usual[limit] for limit in LIMITS}}
+    assert row["method"] == "bootstrap"
+    assert {**row, **same} == usual
+    assert dtype_names(made) == dtype_names(call(name, **options))
+
+
+@pytest.mark.parametrize(("name", "options", "counts", "values"), DRAWN)
+def test_a_seed_gives_the_same_table_and_a_generator_goes_on(
+    name: str, options: dict[str, Any], counts: list[int], values: list[float]
+) -> None:
+    keywords = {"method": "bootstrap", "n_resamples": 100, "confidence_level": 0.5, **options}
+    first = many(name, 40, rng=5, **keywords)
+    pd.testing.assert_frame_equal(first, many(name, 40, rng=5, **keywords))
+    pd.testing.assert_frame_equal(first, many(name, 40, rng=np.random.default_rng(5), **keywords))
+    generator = np.random.default_rng(5)
+    pd.testing.assert_frame_equal(first, many(name, 40, rng=generator, **keywords))
+    assert not first.equals(many(name, 40, rng=generator, **keywords))
+    assert first["ci_low"].nunique() > 1
+
+
+def test_bootstrap_without_answers_and_with_all_alike() -> None:
+    table = lk.nps_from_counts(
+        promoters=[0, 5, 0, 0], passives=[0, 0, 1, 0], detractors=[0, 0, 0, 9], method="bootstrap"
+    )
+    rows = frame_rows(table)
+    assert [[row[limit] for limit in LIMITS] for row in rows] == [
+        [None, None],
+        [100.0, 100.0],
+        [0.0, 0.0],
+        [-100.0, -100.0],
+    ]
+    (one,) = frame_rows(lk.ces_from_counts(answers=[1, 2, 3], n=[0, 1, 0], method="bootstrap"))
+    # One answer has a mean and draws of it, but nothing to tell its error from.
+    assert (one["estimate"], one["std_error"], one["ci_low"], one["ci_high"]) == (2, None, 2, 2)
+
+
+def test_points_in_any_order_draw_the_same() -> None:
+    n = [1, 0, 1, 0, 2, 4, 2]
+    up = lk.ces_from_counts(answers=range(1, 8), n=n, method="bootstrap", rng=1)
+    down = lk.ces_from_counts(answers=range(7, 0, -1), n=n[::-1], method="bootstrap", rng=1)
+    pd.testing.assert_frame_equal(up, down)
+
+
+@pytest.mark.parametrize("name", ["nps", "csat", "ces"])
+def test_draws_that_cannot_be_made(name: str) -> None:
+    with pytest.raises(ParameterError, match="n_resamples=20 must be at least 100"):
+        call(name, method="bootstrap", n_resamples=20)
+    with pytest.raises(TypeError, match="n_resamples must be a whole number, not float"):
+        call(name, method="bootstrap", n_resamples=1e4)
+    with pytest.raises(TypeError, match=r"rng must be None, a whole number .* not str"):
+        call(name, method="bootstrap", rng="1")
+
+
+@pytest.mark.parametrize("name", ["retention_rate", "churn_rate"])
+def test_rates_take_no_bootstrap(name: str) -> None:
+    with pytest.raises(ParameterError, match="method='bootstrap' is not one of 'wilson'"):
+        call(name, method="bootstrap")
+
+
 # ---- nothing to divide by ------------------------------------------------------------------------
 
 
@@ -373,7 +490,7 @@ def test_wrong_types(name: str, changes: dict[str, Any], message: str) -> None:
         ("nps", {"confidence_level": 95}, "Did you mean 0.95?"),
         ("nps", {"method": "wilson"}, "is not one of 'score', 'adjusted_wald', 'wald'"),
         ("csat", {"method": "t"}, "is not one of 'wilson'"),
-        ("retention_rate", {"method": "wald"}, "is not one of 'wilson', 'none'"),
+        ("retention_rate", {"method": "wald"}, r"is not one of 'wilson', .*, 'none'\."),
         ("ces", {"statistic": "box", "method": "t"}, "method='t' is not one of 'wilson'"),
         ("ces", {"direction": "effort", "easy_min": 3}, "easy_min applies to"),
     ],

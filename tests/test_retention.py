@@ -348,6 +348,16 @@ def test_intervals_are_wilsons(engine: Engine, level: float) -> None:
             assert row["confidence_level"] == level
 
 
+@pytest.mark.parametrize("method", ["agresti_coull", "clopper_pearson", "jeffreys"])
+def test_other_intervals(engine: Engine, method: str) -> None:
+    log = engine.frame({"id": [1, 2, 3, 1, 2], "day": [*["2026-01-05"] * 3, *["2026-02-05"] * 2]})
+    for function, count in ((lk.retention_rate, "retained"), (lk.churn_rate, "churned")):
+        row = frame_rows(function(log, "id", "day", method=method))[1]
+        low, high = getattr(oracles, f"{method}_interval")(row[count], 3, 0.95)
+        assert (row["method"], row["estimate"]) == (method, 100 * row[count] / 3)
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((100 * low, 100 * high), abs=1e-6)
+
+
 @pytest.mark.parametrize("function", RATES)
 def test_method_none_infers_nothing(engine: Engine, function: Callable[..., Any]) -> None:
     log = engine.frame(log_of(TWO_MONTHS))
@@ -367,6 +377,8 @@ def test_parameters_that_are_refused(function: Callable[..., Any]) -> None:
         function(log, "id", "day", confidence_level=95)
     with pytest.raises(ParameterError, match=r"method='wilsen' .*Did you mean 'wilson'"):
         function(log, "id", "day", method="wilsen")
+    with pytest.raises(ParameterError, match=r"method='bootstrap' is not one of 'wilson'"):
+        function(log, "id", "day", method="bootstrap")
     with pytest.raises(TypeError, match="freq must be a string"):
         function(log, "id", "day", freq=None)
     with pytest.raises(TypeError, match="data must be a DataFrame"):

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import NoReturn
 
+from numpy.random import Generator, default_rng
+
 from loyaltykit.errors import (
     ColumnNotFoundError,
     DataError,
@@ -48,7 +50,12 @@ _FREQUENCY_SPELLINGS = {
     "yearly": "year",
     "years": "year",
 }
-_CES_METHODS = {"mean": ("t",), "box": ("wilson",), "net": ("score", "adjusted_wald", "wald")}
+_CES_METHODS = {
+    "mean": ("t", "bootstrap"),
+    "box": ("wilson", "agresti_coull", "clopper_pearson", "jeffreys", "bootstrap"),
+    "net": ("score", "adjusted_wald", "wald", "bootstrap"),
+}
+_FEWEST_RESAMPLES = 100
 _MOST_SCALE_POINTS = 1001
 
 
@@ -119,6 +126,27 @@ def check_integer(name: str, value: object, *, low: int | None = None) -> int:
         msg = f"{name}={value} must be at least {low}."
         raise ParameterError(msg)
     return int(value)
+
+
+def check_rng(rng: object) -> Generator:
+    """Return a generator of one's own, or the caller's, which then goes on from where it was."""
+    if rng is None or isinstance(rng, Generator):
+        return default_rng(rng)
+    if isinstance(rng, bool) or not isinstance(rng, Integral):
+        wrong_type("rng", rng, "None, a whole number (a seed) or a numpy Generator")
+    return default_rng(check_integer("rng", rng, low=0))
+
+
+def check_n_resamples(value: object) -> int:
+    """Return the number of bootstrap replicates, enough of them to have tails."""
+    number = check_integer("n_resamples", value)
+    if number < _FEWEST_RESAMPLES:
+        msg = (
+            f"n_resamples={number} must be at least {_FEWEST_RESAMPLES}: fewer replicates have no "
+            "tails to read limits from. 9999 is usual."
+        )
+        raise ParameterError(msg)
+    return number
 
 
 def check_scale(scale: object) -> tuple[int, int]:

@@ -17,20 +17,27 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from loyaltykit import _intervals, _variance
+from loyaltykit import _bootstrap, _intervals, _shares, _variance
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 NET_METHODS = ("score", "adjusted_wald", "wald")
-SHARE_METHODS = ("wilson",)
+SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
 RATE_METHODS = (*SHARE_METHODS, "none")
 MEAN_METHODS = ("t",)
+BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws
 
 _NET = {
     "score": _intervals.tango,
     "adjusted_wald": _intervals.adjusted_wald,
     "wald": _intervals.wald,
+}
+_SHARE = {
+    "wilson": _shares.wilson,
+    "agresti_coull": _shares.agresti_coull,
+    "clopper_pearson": _shares.clopper_pearson,
+    "jeffreys": _shares.jeffreys,
 }
 # Which count is the share's numerator.
 _SHARE_OF = {
@@ -155,7 +162,7 @@ def _weighted_limits(
         above, below = (size * (weights[name] / total) for name in _NET_OF[metric])
         return _NET[method](above, below, size, level)
     hits = size * (weights[_SHARE_OF[metric]] / total)
-    return _intervals.wilson(hits, size, level)
+    return _SHARE[method](hits, size, level)
 
 
 def student_quantile(df: FloatArray, confidence_level: float) -> FloatArray:
@@ -238,6 +245,28 @@ def _as_float(values: npt.NDArray[Any]) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
 
 
+def bootstrap_limits(
+    kind: str,
+    counts: IntArray,
+    values: FloatArray,
+    confidence_level: float,
+    rng: np.random.Generator,
+    n_resamples: int,
+) -> _intervals.Interval:
+    """Return the limits of the bootstrap, in the unit of the kind.
+
+    ``counts`` are the answers by group and value, shape (groups, k); ``values`` are 1, 0 and -1 or
+    the scale's points, and may repeat.
+    """
+    distinct, place = np.unique(values, return_inverse=True)
+    buckets = np.zeros((len(distinct), len(counts)), dtype=np.int64)
+    np.add.at(buckets, place, counts.T)  # fewer buckets are fewer draws
+    low, high = _bootstrap.percentile(
+        buckets.T, distinct, confidence_level, rng=rng, n_resamples=n_resamples
+    )
+    return factor(kind) * low, factor(kind) * high
+
+
 def _net(above: IntArray, below: IntArray, n: IntArray, method: str, level: float) -> Estimate:
     low = high = np.full(len(n), np.nan)
     if method in _NET:
@@ -251,8 +280,8 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
     if method == "none":
         nothing = np.full(len(n), np.nan)
         return Estimate(estimate, nothing, nothing, nothing)
-    low, high = _intervals.wilson(successes, n, level)
-    error = _intervals.proportion_std_error(successes, n)
+    low, high = _SHARE[method](successes, n, level)
+    error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
 
 

@@ -1,11 +1,11 @@
-"""Estimates of error and confidence limits, as array functions over counts.
+"""Estimates of error and limits of NPS and of a mean, as array functions over counts.
 
 Every function takes one-dimensional arrays of equal length, one entry per group, and returns new
 ``float64`` arrays of that length. Units are shares (0.4, not 40) or, for a mean, scale points. A
 group without answers (``n == 0``) gives NaN. The arguments are taken as already checked.
 
-The NPS and the share kernels also take an ``n`` that is no whole number, such as an effective
-sample size; the counts beside it are then shares of that ``n``.
+The NPS kernels also take an ``n`` that is no whole number, such as an effective sample size; the
+counts beside it are then shares of that ``n``.
 """
 
 from typing import TypeAlias
@@ -186,61 +186,6 @@ def nps_std_error(promoters: CountArray, detractors: CountArray, n: CountArray) 
     """
     error = _wald_error(_as_float(promoters), _as_float(detractors), _divisor(n))
     return np.where(n > 0, error, np.nan)
-
-
-def wilson(successes: CountArray, n: CountArray, confidence_level: float) -> Interval:
-    r"""Return Wilson's score interval for a share.
-
-    .. math:: \frac{2 s + z^2 \pm z \sqrt{z^2 + 4 s (n - s) / n}}{2 (n + z^2)}
-
-    Parameters
-    ----------
-    successes, n : array of shape (groups,)
-        Successes s and all valid answers.
-    confidence_level : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    low, high : array of shape (groups,)
-        Limits as shares in [0, 1]. ``low`` is exactly 0 where there is no success, ``high``
-        exactly 1 where there is nothing else. NaN where ``n`` is 0.
-
-    References
-    ----------
-    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference.
-    Journal of the American Statistical Association 22(158), 209-212.
-    https://doi.org/10.1080/01621459.1927.10502953
-    """
-    z = normal_quantile(confidence_level)
-    size, hits = _divisor(n), _as_float(successes)
-    misses = np.maximum(size - hits, 0.0)
-    centre, scale = 2.0 * hits + z * z, 2.0 * (size + z * z)
-    margin = z * np.sqrt(z * z + 4.0 * hits * misses / size)
-    # On counts, because a limit that is certain must not depend on rounding.
-    low = np.where(successes <= 0, 0.0, (centre - margin) / scale)
-    high = np.where(successes >= n, 1.0, (centre + margin) / scale)
-    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
-
-
-def proportion_std_error(successes: CountArray, n: CountArray) -> FloatArray:
-    r"""Return the standard error of a share.
-
-    .. math:: \sqrt{\hat p (1 - \hat p) / n}
-
-    Parameters
-    ----------
-    successes, n : array of shape (groups,)
-        Successes and all valid answers.
-
-    Returns
-    -------
-    array of shape (groups,)
-        Standard error as a share; 0 where all or none succeed, NaN where ``n`` is 0.
-    """
-    size, hits = _divisor(n), _as_float(successes)
-    misses = np.maximum(size - hits, 0.0)
-    return np.where(n > 0, np.sqrt(hits / size * (misses / size) / size), np.nan)
 
 
 def mean_t(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _frame, _results
+from loyaltykit import _checks, _estimates, _frame, _results
 from loyaltykit.errors import ParameterError
 
 _CONSTANT = ("metric", *_results.WORDS)
@@ -37,7 +37,7 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     ------
     ParameterError
         If `result` is no metric table or mixes metrics, methods, confidence levels or definitions,
-        or if `over` is no key of it.
+        or if `over` is no key of it; or if its method is "bootstrap", whose draws it does not keep.
 
     Notes
     -----
@@ -68,6 +68,7 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     if words["metric"] not in _results.COUNTS:
         msg = f"pool does not know the metric {words['metric']!r}."
         raise ParameterError(msg)
+    _refuse_bootstrap(words["method"])
     counts = _results.COUNTS[words["metric"]]
     _checks.check_result(frame.columns, ("n", "n_missing", *counts), words["metric"])
     groups = _frame.group(frame, keys)
@@ -107,6 +108,15 @@ def _constant(frame: _frame.Frame, name: str) -> Any:
         msg = f"result mixes {name}: {_checks.listed(sorted(values, key=str))}. Pool each alone."
         raise ParameterError(msg)
     return values[0]
+
+
+def _refuse_bootstrap(method: str) -> None:
+    if method == _estimates.BOOTSTRAP:
+        msg = (
+            "result has bootstrap intervals, which cannot be drawn anew from a table. Make it "
+            "by another method and pool that, or call the metric without those keys."
+        )
+        raise ParameterError(msg)
 
 
 def _has_time(keys: Sequence[str]) -> bool:

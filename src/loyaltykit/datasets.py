@@ -6,18 +6,17 @@ from the id alone, so the four frames agree whatever their size and seed.
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numpy.random import Generator, default_rng
 
-from loyaltykit._checks import check_integer, wrong_type
+from loyaltykit._checks import check_integer, check_rng
 from loyaltykit._results import RELATIONSHIPS, SECTORS, TIERS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.random import Generator
 
 __all__ = ["sample_contracts", "sample_customers", "sample_interactions", "sample_responses"]
 
@@ -89,7 +88,7 @@ def sample_customers(n: int = 2_000, *, rng: int | Generator | None = None) -> p
     True
     """
     n = check_integer("n", n, low=0)
-    _check_rng(rng)
+    check_rng(rng)
     customer = np.arange(1, n + 1, dtype=np.int64)
     who = _customers(customer)
     return _frame(
@@ -132,7 +131,7 @@ def sample_responses(n: int = 5_000, *, rng: int | Generator | None = None) -> p
     [[0.0, 1.0, 1.0], [10.0, 5.0, 7.0]]
     """
     n = check_integer("n", n, low=0)
-    generator = _check_rng(rng)
+    generator = check_rng(rng)
     customer, time = _events(generator, n, pull=0.4)
     who = _customers(customer)
     u = generator.random((8, n))
@@ -182,7 +181,7 @@ def sample_interactions(n: int = 20_000, *, rng: int | Generator | None = None) 
     True
     """
     n = check_integer("n", n, low=0)
-    generator = _check_rng(rng)
+    generator = check_rng(rng)
     customer, time = _events(generator, n, pull=0.9)
     who = _customers(customer)
     u = generator.random((3, n))
@@ -228,7 +227,7 @@ def sample_contracts(n: int = 1_000, *, rng: int | Generator | None = None) -> p
     True
     """
     n = check_integer("n", n, low=0)
-    u = _check_rng(rng).random((4, n))
+    u = check_rng(rng).random((4, n))
     everyone = _customers(_IDS)
     per_sector = np.array([4.0, 1.0, 3.0, 2.0])[everyone.sector]
     customer = 1 + _pick(u[0], per_sector * (everyone.tier != _PROSPECT))
@@ -246,14 +245,6 @@ def sample_contracts(n: int = 1_000, *, rng: int | Generator | None = None) -> p
         amount=_amounts(_MONTHLY_FEE[who.sector], u[3])[order],
         sector=_categorical(who.sector[order], SECTORS, ordered=True),
     )
-
-
-def _check_rng(rng: object) -> Generator:
-    if rng is None or isinstance(rng, Generator):
-        return default_rng(rng)
-    if isinstance(rng, bool) or not isinstance(rng, Integral):
-        wrong_type("rng", rng, "None, a whole number (a seed) or a numpy Generator")
-    return default_rng(check_integer("rng", rng, low=0))
 
 
 def _hash_uniform(ids: _Ints, trait: int) -> _Floats:

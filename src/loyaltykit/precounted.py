@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 Counts = int | Sequence[int] | npt.NDArray[Any]
 Labels = Sequence[Any] | Mapping[str, Sequence[Any]] | None
 
@@ -32,6 +33,8 @@ def nps_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "score",
+    rng: int | np.random.Generator | None = None,
+    n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Net Promoter Score from the counts of promoters, detractors and either passives or all.
 
@@ -47,8 +50,12 @@ def nps_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"score", "adjusted_wald", "wald"}, optional
+    method : {"score", "adjusted_wald", "wald", "bootstrap"}, optional
         The interval, as in `nps`.
+    rng : int, numpy.random.Generator or None, optional
+        With ``method="bootstrap"``: seed or generator, as for `numpy.random.default_rng`.
+    n_resamples : int, optional
+        With ``method="bootstrap"``: replicates drawn, at least 100.
 
     Returns
     -------
@@ -71,7 +78,8 @@ def nps_from_counts(
          n  promoters  estimate
     0  100         60      45.0
     """
-    _checks.check_choice("method", method, _estimates.NET_METHODS)
+    _checks.check_choice("method", method, (*_estimates.NET_METHODS, _estimates.BOOTSTRAP))
+    level = _checks.check_confidence_level(confidence_level)
     if passives is None and n is None:
         msg = "Give passives= or n=: promoters and detractors alone do not make a score."
         raise ParameterError(msg)
@@ -89,7 +97,11 @@ def nps_from_counts(
         between = total - above - below
         _refuse_where(between < 0, "promoters + detractors", above + below, "n", total)
     buckets = {"promoters": above, "passives": between, "detractors": below}
-    return _table("nps", keys, buckets, total, method, confidence_level, _COUNTS)
+    limits = None
+    if method == _estimates.BOOTSTRAP:
+        kinds = np.column_stack([above, between, below])
+        limits = _drawn(_estimates.NET, kinds, [1, 0, -1], level, rng, n_resamples)
+    return _table("nps", keys, buckets, total, method, level, _COUNTS, limits)
 
 
 def csat_from_counts(
@@ -99,6 +111,8 @@ def csat_from_counts(
     labels: Labels = None,
     confidence_level: float = 0.95,
     method: str = "wilson",
+    rng: int | np.random.Generator | None = None,
+    n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Customer satisfaction from the counts of satisfied and of all valid answers.
 
@@ -110,8 +124,12 @@ def csat_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson"}, optional
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "bootstrap"}, optional
         The interval, as in `csat`.
+    rng : int, numpy.random.Generator or None, optional
+        With ``method="bootstrap"``: seed or generator, as for `numpy.random.default_rng`.
+    n_resamples : int, optional
+        With ``method="bootstrap"``: replicates drawn, at least 100.
 
     Returns
     -------
@@ -135,11 +153,17 @@ def csat_from_counts(
     0   B2B  100      80.0
     1   B2C   50      90.0
     """
-    _checks.check_choice("method", method, _estimates.SHARE_METHODS)
+    _checks.check_choice("method", method, (*_estimates.SHARE_METHODS, _estimates.BOOTSTRAP))
+    level = _checks.check_confidence_level(confidence_level)
     counts, keys = _aligned({"satisfied": satisfied, "n": n}, labels)
-    _refuse_more("satisfied", counts["satisfied"], "n", counts["n"])
-    buckets = {"satisfied": counts["satisfied"]}
-    return _table("csat", keys, buckets, counts["n"], method, confidence_level, _COUNTS)
+    hits, total = counts["satisfied"], counts["n"]
+    _refuse_more("satisfied", hits, "n", total)
+    buckets = {"satisfied": hits}
+    limits = None
+    if method == _estimates.BOOTSTRAP:
+        kinds = np.column_stack([hits, total - hits])
+        limits = _drawn(_estimates.SHARE, kinds, [1, 0], level, rng, n_resamples)
+    return _table("csat", keys, buckets, total, method, level, _COUNTS, limits)
 
 
 def ces_from_counts(
@@ -152,6 +176,8 @@ def ces_from_counts(
     statistic: str = "mean",
     easy_min: int | None = None,
     method: str | None = None,
+    rng: int | np.random.Generator | None = None,
+    n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Customer Effort Score from the number of answers at each point of the scale.
 
@@ -172,7 +198,11 @@ def ces_from_counts(
     easy_min : int, optional
         The lowest answer that counts as easy, as in `ces`.
     method : str, optional
-        The interval, as in `ces`.
+        The interval, as in `ces`; "bootstrap" serves every statistic.
+    rng : int, numpy.random.Generator or None, optional
+        With ``method="bootstrap"``: seed or generator, as for `numpy.random.default_rng`.
+    n_resamples : int, optional
+        With ``method="bootstrap"``: replicates drawn, at least 100.
 
     Returns
     -------
@@ -207,21 +237,22 @@ def ces_from_counts(
         raise ParameterError(msg)
     easy, hard = _checks.check_ces_cutoffs(scale, direction, easy_min)
     method = _checks.check_ces_method(statistic, method)
+    level = _checks.check_confidence_level(confidence_level)
     counted = _whole("n", n)
     if counted.ndim not in (1, 2) or counted.shape[-1] != len(points):
         msg = f"n has shape {counted.shape}; it needs one count for each of {len(points)} answers."
         raise ParameterError(msg)
     table = np.atleast_2d(counted)[:, order]
     keys = _frame.pandas_keys(_key_columns(labels, len(table), many=counted.ndim == 2))
-    return _table(
-        "ces",
-        keys,
-        _tally.ces_buckets(table, _tally.points(scale), direction, easy, hard),
-        table.sum(axis=1),
-        method,
-        confidence_level,
-        _results.ces_definition(scale, direction, statistic, easy, hard),
-    )
+    buckets = _tally.ces_buckets(table, _tally.points(scale), direction, easy, hard)
+    definition = _results.ces_definition(scale, direction, statistic, easy, hard)
+    size, limits = table.sum(axis=1), None
+    if method == _estimates.BOOTSTRAP:
+        kind, each = _estimates.kind("ces", definition), np.eye(len(points), dtype=np.int64)
+        one = _tally.ces_buckets(each, _tally.points(scale), direction, easy, hard)
+        values = _estimates.moments("ces", kind, one).first
+        limits = _drawn(kind, table, values, level, rng, n_resamples)
+    return _table("ces", keys, buckets, size, method, level, definition, limits)
 
 
 def retention_rate_from_counts(
@@ -250,7 +281,7 @@ def retention_rate_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "none"}, optional
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
         The interval, as in `retention_rate`.
 
     Returns
@@ -276,6 +307,7 @@ def retention_rate_from_counts(
     0  200       170       30      85.0
     """
     _checks.check_choice("method", method, _estimates.RATE_METHODS)
+    level = _checks.check_confidence_level(confidence_level)
     given = {"start": start, "end": end, "new": new, "returned": returned}
     counts, keys = _aligned(given, labels)
     retained = counts["end"] - counts["new"] - counts["returned"]
@@ -283,9 +315,7 @@ def retention_rate_from_counts(
     _refuse_where(retained < 0, "new + returned", joined, "end", counts["end"])
     _refuse_more("end - new - returned", retained, "start", counts["start"])
     buckets = {"retained": retained, "churned": counts["start"] - retained}
-    return _table(
-        "retention_rate", keys, buckets, counts["start"], method, confidence_level, _COUNTS
-    )
+    return _table("retention_rate", keys, buckets, counts["start"], method, level, _COUNTS)
 
 
 def churn_rate_from_counts(
@@ -308,7 +338,7 @@ def churn_rate_from_counts(
         Names of the groups: a sequence becomes the column "group", a mapping one column per name.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "none"}, optional
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
         The interval, as in `churn_rate`.
 
     Returns
@@ -332,13 +362,12 @@ def churn_rate_from_counts(
     0  200       30      15.0
     """
     _checks.check_choice("method", method, _estimates.RATE_METHODS)
+    level = _checks.check_confidence_level(confidence_level)
     counts, keys = _aligned({"start": start, "lost": lost}, labels)
     _refuse_more("lost", counts["lost"], "start", counts["start"])
     buckets = {"retained": counts["start"] - counts["lost"], "churned": counts["lost"]}
     definition = f"{_COUNTS};denominator=start"
-    return _table(
-        "churn_rate", keys, buckets, counts["start"], method, confidence_level, definition
-    )
+    return _table("churn_rate", keys, buckets, counts["start"], method, level, definition)
 
 
 def _table(
@@ -349,6 +378,7 @@ def _table(
     method: str,
     confidence_level: float,
     definition: str,
+    limits: tuple[FloatArray, FloatArray] | None = None,
 ) -> pd.DataFrame:
     table: pd.DataFrame = _results.metric_table(
         keys,
@@ -356,11 +386,31 @@ def _table(
         counts,
         n,
         np.zeros(len(n), dtype=np.int64),
+        limits=limits,
         method=method,
-        confidence_level=_checks.check_confidence_level(confidence_level),
+        confidence_level=confidence_level,
         definition=definition,
     )
     return table
+
+
+def _drawn(
+    kind: str,
+    counts: IntArray,
+    values: Sequence[float] | FloatArray,
+    confidence_level: float,
+    rng: object,
+    n_resamples: object,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the limits of the bootstrap, from the counts by group and value."""
+    return _estimates.bootstrap_limits(
+        kind,
+        counts,
+        np.asarray(values, dtype=np.float64),
+        confidence_level,
+        _checks.check_rng(rng),
+        _checks.check_n_resamples(n_resamples),
+    )
 
 
 def _aligned(given: Mapping[str, Any], labels: Labels) -> tuple[dict[str, IntArray], _frame.Frame]:

@@ -76,9 +76,9 @@ def retention_rate(
         Whether rows without customer or date are refused, or left out with a warning.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "none"}, optional
-        Wilson's interval, or no error and no interval, for a base that was counted in full and
-        where nothing is to be inferred beyond it.
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
+        The interval, Wilson's unless another is named; or no error and no interval, for a base
+        that was counted in full and where nothing is to be inferred beyond it.
 
     Returns
     -------
@@ -189,8 +189,8 @@ def churn_rate(
         Whether rows without customer or date are refused, or left out with a warning.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "none"}, optional
-        Wilson's interval, or no error and no interval.
+    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
+        The interval, as in `retention_rate`.
 
     Returns
     -------
