@@ -280,7 +280,9 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
     if method == "none":
         nothing = np.full(len(n), np.nan)
         return Estimate(estimate, nothing, nothing, nothing)
-    low, high = _SHARE[method](successes, n, level)
+    low = high = np.full(len(n), np.nan)
+    if method in _SHARE:
+        low, high = _SHARE[method](successes, n, level)
     error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
 
