@@ -161,6 +161,47 @@ def t_interval(answers: list[int], confidence_level: float) -> tuple[float, floa
     return float(mean), error, float(mean) - margin, float(mean) + margin
 
 
+def tango_limits(
+    promoters: float, detractors: float, n: float, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Return the net score and its limits."""
+    return (promoters - detractors) / n, *tango_interval(promoters, detractors, n, level)
+
+
+def wilson_limits(successes: int, n: int, level: float = 0.95) -> tuple[float, float, float]:
+    """Return the share and its limits."""
+    return successes / n, *wilson_interval(successes, n, level)
+
+
+def mover_interval(
+    one: tuple[float, float, float], other: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Return the interval of a difference from each side's estimate and limits."""
+    (e1, low1, high1), (e2, low2, high2) = one, other
+    down = math.sqrt((e1 - low1) ** 2 + (high2 - e2) ** 2)
+    up = math.sqrt((high1 - e1) ** 2 + (e2 - low2) ** 2)
+    return e1 - e2 - down, e1 - e2 + up
+
+
+def mover_z(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Return the z at which the interval of two shares touches 0, by bisection, with its sign."""
+
+    def limits(side: tuple[int, int], z: float) -> tuple[float, float, float]:
+        p, n = side[0] / side[1], side[1]
+        middle, wide = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return p, (middle - wide) / (1 + z * z / n), (middle + wide) / (1 + z * z / n)
+
+    difference = one[0] / one[1] - other[0] / other[1]
+    if difference == 0:
+        return 0.0
+    least, most = 0.0, 100.0
+    for _ in range(100):
+        z = (least + most) / 2
+        low, high = mover_interval(limits(one, z), limits(other, z))
+        least, most = (least, z) if low <= 0 <= high else (z, most)
+    return math.copysign(least, difference)
+
+
 def net_coverage(interval: NetInterval, n: int, p: float, d: float, level: float) -> float:
     """Return the exact chance that the interval holds p - d, summed over all possible samples."""
     tables = [(up, down) for up in range(n + 1) for down in range(n + 1 - up)]

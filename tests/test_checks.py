@@ -468,3 +468,42 @@ def test_warnings_point_at_the_callers_line() -> None:
     (warning,) = caught
     assert warning.category is ScaleWarning
     assert warning.filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "others"),
+    [
+        ("net", "mover", ["adjusted_wald"]),
+        ("share", "mover", ["adjusted_wald", "n_minus_1"]),
+        ("mean", "welch", []),
+    ],
+)
+def test_comparisons(kind: str, default: str, others: list[str]) -> None:
+    assert _checks.check_comparison(kind, None, weighted=False) == default
+    for name in (default, *others):
+        assert _checks.check_comparison(kind, name, weighted=False) == name
+
+
+def test_comparisons_that_do_not_suit() -> None:
+    cases = [
+        ("net", "welch", "does not compare net scores: 'mover', 'adjusted_wald' does"),
+        ("mean", "mover", "does not compare means: 'welch' does"),
+        ("net", "n_minus_1", "does not compare net scores"),
+        ("share", "movr", "method='movr' is not one of .* Did you mean 'mover'"),
+    ]
+    for kind, method, message in cases:
+        with pytest.raises(ParameterError, match=message):
+            _checks.check_comparison(kind, method, weighted=False)
+    with pytest.raises(ParameterError, match="tests whole counts, and the table is weighted"):
+        _checks.check_comparison("share", "n_minus_1", weighted=True)
+    with pytest.raises(TypeError, match="method must be a string"):
+        _checks.check_comparison("share", 1, weighted=False)
+
+
+def test_one_sided_alternatives_need_a_level_above_a_half() -> None:
+    assert _checks.check_alternative("less", 0.51) == "less"
+    assert _checks.check_alternative("two-sided", 0.1) == "two-sided"
+    with pytest.raises(ParameterError, match=r"confidence_level=0\.5 must be above 0\.5"):
+        _checks.check_alternative("greater", 0.5)
+    with pytest.raises(ParameterError, match="alternative='larger' is not one of 'two-sided'"):
+        _checks.check_alternative("larger", 0.95)

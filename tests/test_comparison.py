@@ -1,10 +1,12 @@
-"""pool: sums of counts, never means of rates; and what it refuses."""
+"""pool: sums of counts, never means of rates. compare: signed differences. What they refuse."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import oracles
 import pandas as pd
 import polars as pl
@@ -12,9 +14,12 @@ import pyarrow as pa
 import pytest
 from conftest import Engine, column, column_names, dtype_names, frame_rows, only_row, stacked
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_logs import Case, cases
+from scipy import stats
 
 import loyaltykit as lk
+from loyaltykit import _adjustment, _estimates, _frame, _results
 from loyaltykit.errors import LoyaltyKitError, ParameterError
 
 if TYPE_CHECKING:
@@ -443,3 +448,443 @@ def test_a_table_read_back_from_records_can_be_pooled(engine: Engine) -> None:
         assert left["n"] == right["n"]
         assert left["estimate"] == pytest.approx(right["estimate"])
         assert left["period"] == right["period"].isoformat()
+
+
+# ---- pool: weighted tables ----------------------------------------------------------------------
+
+
+def weighted_table(rows: list[tuple[str, int, float]], keys: list[str], sampling: str = "") -> Any:
+    """Return the NPS of (key, answer, weight) by key, every sum and variance by a plain loop.
+
+    A domain's variance is that of Taylor linearisation, with the n of the whole sample.
+    """
+    names, size = ("promoters", "passives", "detractors"), len(rows)
+    buckets: dict[str, list[list[float]]] = {key: [[], [], []] for key in keys}
+    for key, answer, weight in rows:
+        for name in {key, "all"} & set(keys):
+            buckets[name][0 if answer >= 9 else 1 if answer >= 7 else 2].append(weight)
+    weights: list[list[float]] = [[], [], []]
+    squares: list[list[float]] = [[], [], []]
+    counts: list[list[int]] = [[], [], []]
+    variance, kish = [], []
+    for key in keys:
+        total = sum(map(sum, buckets[key]))
+        mean = (sum(buckets[key][0]) - sum(buckets[key][2])) / total
+        apart = 0.0
+        for i, value in enumerate((1, 0, -1)):
+            own = buckets[key][i]
+            weights[i].append(sum(own))
+            squares[i].append(sum(weight**2 for weight in own))
+            counts[i].append(len(own))
+            apart += sum((weight * (value - mean) / total) ** 2 for weight in own)
+        variance.append(size / (size - 1) * apart)
+        kish.append(total**2 / sum(squares[i][-1] for i in range(3)))
+    by_bucket = [
+        {name: np.array(each[i]) for i, name in enumerate(names)} for each in (weights, squares)
+    ]
+    df = np.full(len(keys), size - 1.0)
+    made = _estimates.Weighted(by_bucket[0], by_bucket[1], np.array(variance), np.array(kish), df)
+    tally = {name: np.array(counts[i], dtype=np.int64) for i, name in enumerate(names)}
+    n = np.sum(list(tally.values()), axis=0)
+    head = {} if keys == ["all"] else {"sector": keys}
+    return _results.metric_table(
+        _frame.open_frame(pd.DataFrame(head, index=range(len(keys)))),
+        "nps",
+        tally,
+        n,
+        np.zeros(len(keys), dtype=np.int64),
+        weighted=made,
+        method="score",
+        confidence_level=0.95,
+        definition="scale=0..10;promoter>=9;detractor<=6" + sampling,
+    )
+
+
+WEIGHTED_ROWS = [
+    *(("B2B", 10, 1.5), ("B2B", 9, 0.5), ("B2B", 3, 2.0), ("B2B", 7, 1.0), ("B2B", 10, 0.7)),
+    *(("B2C", 0, 1.2), ("B2C", 8, 0.8), ("B2C", 6, 2.5), ("B2C", 9, 1.1)),
+    *(("NPO", 9, 1.0), ("NPO", 5, 0.6), ("NPO", 2, 1.4)),
+]
+SECTORS = ["B2B", "B2C", "NPO"]
+
+
+def test_pooled_weights_are_the_table_of_all_answers() -> None:
+    pooled = only_row(lk.pool(weighted_table(WEIGHTED_ROWS, SECTORS), over="sector"))
+    whole = only_row(weighted_table(WEIGHTED_ROWS, ["all"]))
+    assert list(pooled) == list(_results.NPS_WEIGHTED)
+    for name, value in whole.items():
+        assert pooled[name] == (
+            pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+        )
+    assert pooled["df"] == 11.0
+
+
+def test_designs_are_not_pooled() -> None:
+    table = weighted_table(WEIGHTED_ROWS, SECTORS, ";sampling=clusters")
+    with pytest.raises(ParameterError, match="clusters, strata or a population: the error of rows"):
+        lk.pool(table, over="sector")
+
+
+# ---- compare: which rows, and their signs -------------------------------------------------------
+
+
+def test_the_issue_s_net_scores(engine: Engine) -> None:
+    answers: dict[str, list[Any]] = {
+        "nps": [10] * 15 + [7] * 13 + [0] * 8 + [10] * 12 + [7] * 7 + [0] * 12
+    }
+    answers["wave"] = ["a"] * 36 + ["b"] * 31
+    row = only_row(lk.compare(lk.nps(engine.frame(answers), "nps", by="wave"), "wave"))
+    assert list(row) == ["metric", "wave", *_results.COMPARE]
+    assert (row["wave"], row["reference"], row["n"], row["n_reference"]) == ("a", "b", 36, 31)
+    assert row["difference"] == row["estimate"] - row["estimate_reference"]
+    found = [row[name] for name in ("difference", "ci_low", "ci_high")]
+    assert found == pytest.approx([19.444, -20.156, 57.255], abs=5e-4)
+    errors = oracles.nps_error(15, 8, 36), oracles.nps_error(12, 12, 31)
+    assert row["std_error"] == pytest.approx(100 * math.hypot(*errors))
+    assert (row["df"], row["method"], row["unit"], row["adjust"]) == (
+        None,
+        "mover",
+        "points",
+        "holm",
+    )
+    assert row["p_value"] == row["p_adjusted"] == pytest.approx(0.34240, abs=5e-6)
+
+
+def test_the_issue_s_shares() -> None:
+    table = lk.csat_from_counts(satisfied=[56, 48], n=[70, 80])
+    row = only_row(lk.compare(table, "group"))
+    found = [row[name] for name in ("difference", "ci_low", "ci_high")]
+    assert found == pytest.approx([20.0, 5.243, 33.387], abs=5e-4)
+    assert row["unit"] == "percentage_points"
+    turned = only_row(lk.compare(table, "group", reference=0))
+    assert [turned[name] for name in ("difference", "ci_high", "ci_low")] == [-v for v in found]
+    tested = only_row(lk.compare(table, "group", method="n_minus_1"))
+    assert (tested["ci_low"], tested["ci_high"]) == (None, None)
+    assert tested["p_value"] == pytest.approx(0.008258287929380758, rel=1e-12)  # statsmodels
+
+
+def test_means_are_those_of_welch() -> None:
+    answers = [[7, 6, 4, 2, 7], [5, 1, 3, 3]]
+    columns = {"ces": [*answers[0], *answers[1]], "wave": [1] * 5 + [2] * 4}
+    row = only_row(lk.compare(lk.ces(pd.DataFrame(columns), "ces", by="wave"), "wave"))
+    test = stats.ttest_ind(*answers, equal_var=False)
+    limits = test.confidence_interval(0.95)
+    expected = [test.statistic, test.df, test.pvalue, limits.low, limits.high]
+    names = ("statistic", "df", "p_value", "ci_low", "ci_high")
+    assert [row[name] for name in names] == pytest.approx(expected)
+    assert (row["method"], row["unit"]) == ("welch", "scale_points")
+    greater = only_row(
+        lk.compare(lk.ces(pd.DataFrame(columns), "ces", by="wave"), "wave", alternative="greater")
+    )
+    assert greater["ci_high"] == 6.0  # the width of the scale: JSON has no infinity
+
+
+def test_waves_within_sectors(engine: Engine) -> None:
+    table = lk.nps(engine.frame(ANSWERS), "nps", by="sector", time="day")
+    rows = frame_rows(lk.compare(table, "period", reference="previous"))
+    months = [dt.date(2026, month, 1) for month in (1, 2, 3)]
+    cells = [(row["sector"], row["period"], row["reference"]) for row in rows]
+    assert cells == [
+        *(("B2B", months[1], months[0]), ("B2B", months[2], months[1])),
+        *(("B2C", months[1], months[0]), ("B2C", months[2], months[1])),
+        (None, months[2], months[1]),
+    ]
+    assert {"coverage"} & rows[0].keys() == set()
+    # B2C has no valid answer in February.
+    empty = rows[2]
+    assert (empty["n"], empty["estimate"], empty["difference"], empty["p_value"]) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    tested = [row["p_value"] for row in rows if row["p_value"] is not None]
+    adjusted = [row["p_adjusted"] for row in rows if row["p_value"] is not None]
+    assert adjusted == pytest.approx(naive_holm(tested))
+    first = frame_rows(lk.compare(table, "period", reference="2026-01-01"))
+    assert [row["sector"] for row in first] == ["B2B", "B2B", "B2C", "B2C"]
+
+
+def naive_holm(p: list[float]) -> list[float]:
+    return [
+        min(1.0, max((len(p) - sum(r < q for r in p)) * q for q in p if q <= value)) for value in p
+    ]
+
+
+def test_adjusted_p_values_in_r() -> None:
+    """R: p.adjust(c(.01, .02, .03, .04), "holm") is .04 .06 .06 .06, and "BH" .04 four times."""
+    table = lk.csat_from_counts(satisfied=[10, 20, 31, 45], n=[80] * 4, labels=list("abcd"))
+    plain = column(lk.compare(table, "group", adjust="none"), "p_value")
+    for adjust in ("holm", "bh"):
+        made = column(lk.compare(table, "group", adjust=adjust), "p_adjusted")
+        assert made == _adjustment.adjusted(np.array(plain), adjust).tolist()
+    assert column(lk.compare(table, "group", adjust="none"), "p_adjusted") == plain
+    assert _adjustment.adjusted(np.array([0.01, 0.02, 0.03, 0.04]), "holm") == pytest.approx(
+        [0.04, 0.06, 0.06, 0.06]
+    )
+
+
+def test_the_rest_is_all_others_added_up(engine: Engine) -> None:
+    for function, name, options in SURVEYS:
+        table = function(engine.frame(ANSWERS), name, by="sector", **options)
+        rows = frame_rows(lk.compare(table, "sector", reference="rest"))
+        assert [row["sector"] for row in rows] == ["B2B", "B2C", None]
+        assert {row["reference"] for row in rows} == {"rest"}
+        places = [i for i, sector in enumerate(ANSWERS["sector"]) if sector != "B2B"]
+        kept = engine.frame({key: [ANSWERS[key][i] for i in places] for key in (name, "sector")})
+        others = only_row(function(kept, name, **options))
+        assert rows[0]["n_reference"] == others["n"]
+        assert rows[0]["estimate_reference"] == pytest.approx(others["estimate"], rel=1e-12)
+
+
+def test_the_rest_of_periods_leaves_out_what_is_not_observed_in_full(engine: Engine) -> None:
+    log = engine.frame(log_columns())
+    table = lk.retention_rate(log, "id", "day", as_of="2026-05-20")
+    whole = frame_rows(table)
+    rows = frame_rows(lk.compare(table, "period", reference="rest"))
+    full = [row["n"] for row in whole[1:4]]
+    assert [row["n_reference"] for row in rows] == [
+        sum(full),
+        *(sum(full) - n for n in full),
+        sum(full),
+    ]
+    assert [row["n"] for row in rows] == [row["n"] for row in whole]
+    assert [row["difference"] is None for row in rows] == [True, False, False, False, True]
+    assert rows[-1]["estimate"] == whole[-1]["estimate"]
+
+
+def test_cohorts_at_the_same_age(engine: Engine) -> None:
+    table = lk.cohort_retention(engine.frame(log_columns()), "id", "day", as_of="2026-05-31")
+    rows = frame_rows(lk.compare(table, "cohort", reference="previous"))
+    cells = {(row["cohort"], row["cohort_age"]): row for row in frame_rows(table)}
+    for row in rows:
+        assert (row["cohort"].month, row["cohort"].day) == (row["reference"].month + 1, 1)
+        own, before = (cells[row[name], row["cohort_age"]] for name in ("cohort", "reference"))
+        assert (row["n"], row["n_reference"]) == (own["n"], before["n"])
+        if own["n"] is None or before["n"] is None:
+            assert row["difference"] is None
+        else:
+            assert row["difference"] == own["estimate"] - before["estimate"]
+    with pytest.raises(ParameterError, match=r"the same at every age.*across='cohort'"):
+        lk.compare(table, "cohort_age")
+
+
+def test_a_level_that_is_called_like_a_word_comes_first() -> None:
+    table = lk.csat_from_counts(satisfied=[3, 5, 6], n=9, labels=["best", "rest", "previous"])
+    assert column(lk.compare(table, "group", reference="rest"), "group") == ["best", "previous"]
+    assert column(lk.compare(table, "group", reference="previous"), "group") == ["best", "rest"]
+
+
+def test_types_of_keys_and_levels_stay(engine: Engine) -> None:
+    levels = ["loyal", "new"]
+    frame = engine.frame(
+        {"csat": [1, 5, 4, 2], "tier": [*levels] * 2, "id": [1, 1, 2, 2]}, {"tier": levels}
+    )
+    made = lk.compare(lk.csat(frame, "csat", by=["id", "tier"]), "tier")
+    types = dtype_names(made)
+    assert types["tier"] == types["reference"] == dtype_names(frame)["tier"]
+    assert types["id"] == dtype_names(frame)["id"]
+    waves = lk.compare(lk.csat(frame, "csat", by=["id", "tier"]), "id")
+    assert column(waves, "reference") == [2, 2]
+    assert dtype_names(waves)["reference"] == dtype_names(frame)["id"]
+
+
+def test_nothing_to_compare(engine: Engine) -> None:
+    one = lk.nps(engine.frame({"nps": [9], "sector": ["B2B"]}), "nps", by="sector")
+    none = lk.retention_rate(
+        engine.frame({"id": [1], "day": ["2026-01-05"], "sector": ["B2B"]}),
+        "id",
+        "day",
+        by="sector",
+    )
+    for reference in (None, "rest", "previous"):
+        for table in (one, none):
+            made = lk.compare(table, "sector", reference=reference)
+            keys = [name for name in ("period",) if name in column_names(table)]
+            assert column_names(made) == [*keys, "metric", "sector", *_results.COMPARE]
+            assert frame_rows(made) == []
+
+
+def test_all_alike_is_no_difference() -> None:
+    table = lk.nps_from_counts(promoters=[4, 9], passives=0, detractors=0)
+    row = only_row(lk.compare(table, "group"))
+    assert (row["difference"], row["std_error"], row["statistic"], row["p_value"]) == (0, 0, 0, 1)
+    assert row["ci_low"] < 0 < row["ci_high"]
+    table = lk.ces_from_counts(
+        answers=range(1, 8), n=[[0] * 6 + [4], [0] * 5 + [3, 0], [1] + [0] * 6]
+    )
+    first, *alone = frame_rows(lk.compare(table, "group"))
+    names = ("ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted")
+    assert (first["difference"], first["std_error"]) == (1.0, 0.0)
+    assert [first[name] for name in names] == [None] * 6
+    assert [row["std_error"] for row in alone] == [None, None]
+
+
+def test_table_methods_do_not_matter() -> None:
+    words: dict[str, Any] = {"promoters": [15, 12], "passives": [13, 7], "detractors": [8, 12]}
+    made = [lk.compare(lk.nps_from_counts(**words, method=m), "group") for m in ("score", "wald")]
+    assert frame_rows(made[0]) == frame_rows(made[1])
+    counts: dict[str, Any] = {"start": [80, 90], "lost": [8, 30]}
+    made = [
+        lk.compare(lk.churn_rate_from_counts(**counts, method=m), "group")
+        for m in ("wilson", "none")
+    ]
+    assert frame_rows(made[0]) == frame_rows(made[1])
+
+
+def test_adjusted_wald_keeps_the_plain_difference() -> None:
+    table = lk.nps_from_counts(promoters=[3, 1], passives=0, detractors=[0, 1])
+    row = only_row(lk.compare(table, "group", method="adjusted_wald"))
+    assert (row["difference"], row["method"]) == (100.0, "adjusted_wald")
+    assert row["ci_low"] < 50 < row["ci_high"] <= 200
+
+
+@unhurried
+@given(st.lists(st.tuples(*[st.integers(0, 30)] * 3), min_size=2, max_size=5))
+def test_levels_exchanged_flip_the_sign(rows: list[tuple[int, int, int]]) -> None:
+    promoters, passives, detractors = (list(values) for values in zip(*rows, strict=True))
+    table = lk.nps_from_counts(promoters=promoters, passives=passives, detractors=detractors)
+    pairs = {
+        (row["group"], row["reference"]): row for row in frame_rows(lk.compare(table, "group"))
+    }
+    for level in range(len(rows)):
+        for row in frame_rows(lk.compare(table, "group", reference=level, adjust="none")):
+            if (other := pairs.get((level, row["group"]))) is None:
+                assert pairs[row["group"], level]["difference"] == row["difference"]
+                continue
+            if row["difference"] is None:
+                assert other["difference"] is None
+                continue
+            for name, mirror in (("difference",) * 2, ("ci_low", "ci_high"), ("statistic",) * 2):
+                assert row[name] == -other[mirror]
+            assert row["p_value"] == other["p_value"]
+
+
+# ---- compare: weighted tables -------------------------------------------------------------------
+
+
+def test_weighted_sides_are_compared_on_their_effective_sizes() -> None:
+    table = weighted_table(WEIGHTED_ROWS, SECTORS)
+    sides = {row["sector"]: row for row in frame_rows(table)}
+    row = frame_rows(lk.compare(table, "sector"))[0]
+    one, other = sides["B2B"], sides["B2C"]
+    assert row["difference"] == one["estimate"] - other["estimate"]
+    assert row["std_error"] == pytest.approx(math.hypot(one["std_error"], other["std_error"]))
+    assert row["df"] == 11.0
+    # The table's own limits are the same score limits at t's quantile.
+    limits = [(side["estimate"], side["ci_low"], side["ci_high"]) for side in (one, other)]
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(oracles.mover_interval(*limits))
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(row["statistic"]), 11))
+
+
+def test_times_10_the_weights_change_nothing() -> None:
+    heavy = [(key, answer, 10 * weight) for key, answer, weight in WEIGHTED_ROWS]
+    for reference in (None, "rest"):
+        made, same = (
+            frame_rows(lk.compare(weighted_table(rows, SECTORS), "sector", reference=reference))
+            for rows in (WEIGHTED_ROWS, heavy)
+        )
+        for row, other in zip(made, same, strict=True):
+            for name in ("difference", "std_error", "ci_low", "ci_high", "p_value"):
+                assert row[name] == pytest.approx(other[name], rel=1e-9)
+
+
+def test_the_weighted_rest_is_the_pooled_rest() -> None:
+    row = frame_rows(
+        lk.compare(weighted_table(WEIGHTED_ROWS, SECTORS), "sector", reference="rest")
+    )[0]
+    merged = [
+        ("B2B" if key == "B2B" else "Z", answer, weight) for key, answer, weight in WEIGHTED_ROWS
+    ]
+    direct = only_row(lk.compare(weighted_table(merged, ["B2B", "Z"]), "sector"))
+    for name in ("n_reference", "difference", "std_error", "ci_low", "ci_high", "df", "p_value"):
+        assert row[name] == pytest.approx(direct[name], rel=1e-9)
+
+
+def test_designs() -> None:
+    fine = weighted_table(WEIGHTED_ROWS, SECTORS, ";sampling=clusters+strata+population")
+    assert len(lk.compare(fine, "sector")) == 3
+    with pytest.raises(ParameterError, match="the error of rows taken together"):
+        lk.compare(fine, "sector", reference="rest")
+    shared = weighted_table(WEIGHTED_ROWS, SECTORS, ";sampling=shared_clusters+strata")
+    with pytest.raises(ParameterError, match=r"rows of the table share clusters.*compare_paired"):
+        lk.compare(shared, "sector")
+    with pytest.raises(ParameterError, match="does not compare net scores"):
+        lk.compare(fine, "sector", method="n_minus_1")
+
+
+def test_populations_asked_in_full_leave_nothing_to_test() -> None:
+    table = weighted_table(WEIGHTED_ROWS, SECTORS, ";sampling=population")
+    table["n_effective"], table["std_error"] = math.inf, 0.0
+    row = frame_rows(lk.compare(table, "sector"))[0]
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((row["difference"],) * 2, abs=1e-9)
+    assert (row["std_error"], row["statistic"], row["df"], row["p_value"]) == (0, None, None, None)
+    table.loc[0, ["n_effective", "std_error"]] = [3.0, 40.0]
+    row = frame_rows(lk.compare(table, "sector"))[0]
+    assert 0 < row["p_value"] < 1
+
+
+# ---- compare: refusals --------------------------------------------------------------------------
+
+
+def test_what_compare_refuses(engine: Engine) -> None:
+    table = lk.nps(engine.frame(ANSWERS), "nps", by="sector", time="day")
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("tier", {}, "across='tier' is not a key of the table: it has 'sector', 'period'"),
+        ("coverage", {}, "across='coverage' is not a key"),
+        ("sector", {"reference": "B2G"}, "reference='B2G' is no level of 'sector': it has 'B2B'"),
+        ("period", {"reference": "2026-07-01"}, "it has '2026-01-01', '2026-02-01', '2026-03-01'"),
+        (
+            "sector",
+            {"adjust": "bonferroni"},
+            "adjust='bonferroni' is not one of 'holm', 'bh', 'none'",
+        ),
+        ("sector", {"method": "welch"}, "method='welch' does not compare net scores"),
+        ("sector", {"alternative": "two sided"}, "Did you mean 'two-sided'"),
+        ("sector", {"confidence_level": 95}, r"Did you mean 0\.95"),
+        ("sector", {"confidence_level": 0.4, "alternative": "less"}, r"must be above 0\.5"),
+    ]
+    for across, words, message in cases:
+        with pytest.raises(ParameterError, match=message):
+            lk.compare(table, across, **words)
+    with pytest.raises(TypeError, match="reference must be one level of 'sector', not list"):
+        lk.compare(table, "sector", reference=["B2B"])
+    with pytest.raises(TypeError, match="across must be a column name"):
+        lk.compare(table, 1)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="rows too many for the key 'period', 'sector'"):
+        lk.compare(stacked([table, table]), "sector")
+    with pytest.raises(ParameterError, match="mixes definition"):
+        lk.compare(
+            stacked(
+                [
+                    table,
+                    lk.nps(engine.frame(ANSWERS), "nps", by="sector", time="day", promoter_min=8),
+                ]
+            ),
+            "sector",
+        )
+    with pytest.raises(ParameterError, match="not a table of a metric function"):
+        lk.compare(engine.frame(ANSWERS), "sector")
+    unsplit = lk.nps(engine.frame(ANSWERS), "nps")
+    with pytest.raises(
+        ParameterError, match="across='sector' is not a key of the table: it has none"
+    ):
+        lk.compare(unsplit, "sector")
+
+
+def test_the_compared_table_is_not_changed(engine: Engine) -> None:
+    table = engine.keep(lk.nps(engine.frame(ANSWERS), "nps", by=["sector", "tier"]))
+    for reference in (None, "rest", "previous"):
+        lk.compare(table, "sector", reference=reference)
+
+
+def test_a_table_read_back_from_records_can_be_compared() -> None:
+    table = lk.retention_rate(pd.DataFrame(log_columns()), "id", "day", by="sector")
+    stored = pd.DataFrame(lk.to_records(table))
+    for across, reference in (("period", "previous"), ("sector", None), ("period", "2026-03-01")):
+        made = frame_rows(lk.compare(stored, across, reference=reference))
+        direct = frame_rows(lk.compare(table, across, reference=reference))
+        for row, other in zip(made, direct, strict=True):
+            assert (row["sector"], row["n"]) == (other["sector"], other["n"])
+            for name in ("difference", "ci_low", "p_adjusted"):
+                assert row[name] == (other[name] and pytest.approx(other[name], rel=1e-12))

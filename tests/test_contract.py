@@ -21,7 +21,8 @@ PUBLIC = {
     *("retention_rate", "churn_rate", "customer_flow", "cohort_retention", "cohort_matrix"),
     *("normalize_sector", "normalize_relationship", "normalize_loyalty_tier"),
     *("rake", "design_effect", "one_answer", "compare_paired"),
-    *("attach_segments", "loyalty_tier", "pool", "scorecard", "scorecard_matrix", "to_records"),
+    *("attach_segments", "loyalty_tier", "pool", "compare"),
+    *("scorecard", "scorecard_matrix", "to_records"),
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -49,6 +50,7 @@ POSITIONAL = {
     "one_answer": ["data", "customer", "time"],
     "compare_paired": ["data", "before", "after"],
     "pool": ["result"],
+    "compare": ["result", "across"],
     "to_records": ["result"],
     "normalize_sector": ["values"],
     "normalize_relationship": ["values"],
@@ -88,6 +90,11 @@ RATE = ["period", "coverage", *metric("retained", "churned"), "as_of"]
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
 
+COMPARE = [
+    *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference", "std_error"),
+    *("ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted", "adjust", *WORDS),
+]
+
 # Every table that reports on groups, written out in full.
 TABLES: dict[str, tuple[Call, list[str]]] = {
     "nps": (lambda e: lk.nps(e.frame(ANSWERS), "nps"), NPS),
@@ -117,6 +124,22 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "pooled sectors": (
         lambda e: lk.pool(lk.nps(e.frame(ANSWERS), "nps", by="sector"), over="sector"),
         NPS,
+    ),
+    "compare": (
+        lambda e: lk.compare(lk.nps(e.frame(ANSWERS), "nps", by="sector"), "sector"),
+        ["metric", "sector", *COMPARE],
+    ),
+    "compare within": (
+        lambda e: lk.compare(
+            lk.ces(e.frame(ANSWERS), "ces", by="sector", time="day"), "period", reference="previous"
+        ),
+        ["sector", "metric", "period", *COMPARE],
+    ),
+    "compare with the rest": (
+        lambda e: lk.compare(
+            lk.retention_rate(e.frame(LOG), "id", "day", by="sector"), "sector", reference="rest"
+        ),
+        ["period", "metric", "sector", *COMPARE],
     ),
     "tier": (lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day"), ["id", "tier"]),
     "tier through time": (

@@ -168,6 +168,7 @@ CALLS: dict[str, Call] = {
     "normalize_relationship": label(lk.normalize_relationship, "kind"),
     "normalize_loyalty_tier": label(lk.normalize_loyalty_tier, "tier"),
     "pool": of_table(lambda table: lk.pool(table, over="sector"), NPS),
+    "compare": of_table(lambda table: lk.compare(table, "sector"), NPS),
     "cohort_matrix": of_table(lk.cohort_matrix, COHORTS),
     "scorecard": of_table(lk.scorecard, NPS),
     "scorecard_matrix": of_table(lk.scorecard_matrix, lambda engine: lk.scorecard(NPS(engine))),

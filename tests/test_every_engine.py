@@ -724,6 +724,7 @@ def test_two_engines_in_one_call(any_engine: Engine, other: str) -> None:
 
 RESULT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "pool": lambda table: lk.pool(table, over="sector"),
+    "compare": lambda table: lk.compare(table, "sector"),
     "scorecard": lk.scorecard,
     "scorecard_matrix": lk.scorecard_matrix,
     "cohort_matrix": lk.cohort_matrix,

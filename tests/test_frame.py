@@ -527,3 +527,23 @@ def test_pandas_keys() -> None:
     made = _frame.pandas_keys({"group": ["a", "b"]}).to_native()
     assert made.equals(pd.DataFrame({"group": ["a", "b"]}))
     assert _frame.pandas_keys().columns == []
+
+
+def test_kinds_of_columns(engine: Engine) -> None:
+    frame = _frame.open_frame(
+        engine.frame(
+            {"text": ["a", None], "number": [1, 2], "day": [dt.date(2026, 1, 1), None]},
+        )
+    )
+    kinds = {
+        name: (_frame.is_text(frame[name]), _frame.is_dates(frame[name])) for name in frame.columns
+    }
+    assert kinds == {"text": (True, False), "number": (False, False), "day": (False, True)}
+    tiers = _frame.open_frame(engine.frame({"tier": ["a", "b"]}, {"tier": ["b", "a"]}))["tier"]
+    assert (_frame.is_text(tiers), _frame.is_dates(tiers)) == (False, False)
+
+
+def test_one_more_column(engine: Engine) -> None:
+    frame = _frame.open_frame(engine.frame({"a": [1, 2]}))
+    made = _frame.with_column(_frame.rows(frame, np.array([1, 0])), frame["a"].alias("b"))
+    assert frame_rows(made.to_native()) == [{"a": 2, "b": 1}, {"a": 1, "b": 2}]

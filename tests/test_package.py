@@ -36,6 +36,7 @@ lk.retention_rate(log, "id", "day")
 lk.cohort_retention(log, "id", "day")
 lk.attach_segments(log, lk.loyalty_tier(log, "id", "day"), on="id")
 lk.pool(lk.nps(answers, "nps", by="key"), over="key")
+lk.compare(lk.nps(answers, "nps", by="key"), "key")
 print(*set(sys.modules) - before)
 """
 

@@ -191,6 +191,20 @@ def test_sfo_years_as_tallies(sfo: Callable[[int], Any]) -> None:
     assert sum(column(by_strata, "n")) == 2746 + 2650
 
 
+def test_sfo_change_of_nps(sfo: Callable[[int], Any], engine: Engine) -> None:
+    """The issue of the project: NPS fell by 8.86 points from 2017 to 2018, unweighted."""
+    tables = [lk.nps(sfo(year), NETPRO[year], missing=(11,)) for year in (2017, 2018)]
+    stored = [{"year": 2017 + i} | only_row(table) for i, table in enumerate(tables)]
+    waves = engine.frame({name: [row[name] for row in stored] for name in stored[0]})
+    row = only_row(lk.compare(waves, "year", reference=2017))
+    assert (row["year"], row["n"], row["n_reference"]) == (2018, 2650, 2746)
+    assert round(row["difference"], 2) == -8.86
+    sides = oracles.tango_limits(1268, 447, 2650), oracles.tango_limits(1436, 342, 2746)
+    low, high = oracles.mover_interval(*sides)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((100 * low, 100 * high), abs=1e-6)
+    assert row["p_value"] < 1e-5
+
+
 def test_sfo_blank_codes_are_refused_until_named(sfo: Callable[[int], Any]) -> None:
     with pytest.raises(DataError, match=r"'NETPRO': 84 rows .*0 to 10: 11"):
         lk.nps(sfo(2017), "NETPRO")

@@ -89,6 +89,14 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ("period", "coverage", "start", "new", "retained", "returned", "churned", "end"),
         ),
         (
+            _results.COMPARE,
+            (
+                *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference"),
+                *("std_error", "ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted"),
+                *("adjust", *WORDS),
+            ),
+        ),
+        (
             _results.SCORECARD,
             ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS),
         ),

@@ -2,7 +2,7 @@
 
 from loyaltykit import datasets, errors, plot
 from loyaltykit.cohorts import cohort_matrix, cohort_retention
-from loyaltykit.comparison import pool
+from loyaltykit.comparison import compare, pool
 from loyaltykit.labels import (
     normalize_loyalty_tier,
     normalize_relationship,
@@ -35,6 +35,7 @@ __all__ = [
     "churn_rate_from_counts",
     "cohort_matrix",
     "cohort_retention",
+    "compare",
     "compare_paired",
     "csat",
     "csat_from_counts",

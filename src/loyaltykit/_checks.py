@@ -56,6 +56,12 @@ _CES_METHODS = {
     "net": ("score", "adjusted_wald", "wald", "bootstrap"),
 }
 _FEWEST_RESAMPLES = 100
+_COMPARISONS = {
+    "net": ("mover", "adjusted_wald"),
+    "share": ("mover", "adjusted_wald", "n_minus_1"),
+    "mean": ("welch",),
+}
+_ALTERNATIVES = ("two-sided", "greater", "less")
 _MOST_SCALE_POINTS = 1001
 
 
@@ -243,6 +249,39 @@ def check_result(columns: Sequence[str], needed: Sequence[str], maker: str) -> N
         raise ParameterError(msg)
 
 
+def check_comparison(kind: str, method: object, *, weighted: bool) -> str:
+    """Return how two groups of the kind are compared: by the default, unless another is named."""
+    allowed = _COMPARISONS[kind]
+    if weighted:
+        allowed = tuple(name for name in allowed if name != "n_minus_1")
+    if method is None:
+        return allowed[0]
+    if method == "n_minus_1" and weighted and kind == "share":
+        msg = (
+            "method='n_minus_1' tests whole counts, and the table is weighted. Use "
+            f"{listed(allowed)}."
+        )
+        raise ParameterError(msg)
+    known = {name for names in _COMPARISONS.values() for name in names}
+    if isinstance(method, str) and method in known and method not in allowed:
+        what = {"net": "net scores", "share": "shares", "mean": "means"}[kind]
+        msg = f"method={method!r} does not compare {what}: {listed(allowed)} does."
+        raise ParameterError(msg)
+    return check_choice("method", method, allowed)
+
+
+def check_alternative(alternative: object, confidence_level: float) -> str:
+    """Return the alternative; a one-sided limit needs a level that leaves the middle out."""
+    alternative = check_choice("alternative", alternative, _ALTERNATIVES)
+    if alternative != "two-sided" and confidence_level <= 0.5:
+        msg = (
+            f"confidence_level={confidence_level} must be above 0.5 with "
+            f"alternative={alternative!r}: the limit would lie beyond the difference."
+        )
+        raise ParameterError(msg)
+    return alternative
+
+
 def by_roles(keys: Iterable[str]) -> dict[str, str]:
     """Return the key columns under a name each, for `check_columns`."""
     return {f"by[{i}]": key for i, key in enumerate(keys)}
@@ -320,6 +359,21 @@ def _near_names(name: str, columns: Sequence[str]) -> list[str]:
     # Case and blanks first: "NETPRO  " is the commonest near miss, and difflib rates it low.
     same = [column for column in columns if str(column).strip().casefold() == wanted]
     return same or difflib.get_close_matches(name, [str(c) for c in columns], n=1, cutoff=0.6)
+
+
+def unknown_level(
+    parameter: str, value: object, column: str, levels: Sequence[object], also: Sequence[str]
+) -> NoReturn:
+    """Raise for a level that a key of a result table does not have."""
+    texts = {str(level): level for level in [*levels, *also]}
+    near = difflib.get_close_matches(str(value), list(texts), n=1)
+    hint = f" Did you mean {texts[near[0]]!r}?" if near else ""
+    words = f", or pass {' or '.join(repr(word) for word in also)}" if also else ""
+    msg = (
+        f"{parameter}={_plain(value)!r} is no level of {column!r}: it has {listed(levels, 20)}"
+        f"{words}.{hint}"
+    )
+    raise ParameterError(msg)
 
 
 def bad_answers(

@@ -7,6 +7,7 @@ on the way in, once: a null is code -1, NaN or NaT from here on.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -320,6 +321,21 @@ def _datetimes(
     return filled, zone, np.isnat(filled) & (encoded.codes >= 0)
 
 
+def is_text(series: Series) -> bool:
+    """Return whether a column is of text, which has no order of its own as categories have."""
+    return series.dtype == nw.String
+
+
+def is_dates(series: Series) -> bool:
+    """Return whether a column is of dates or times."""
+    if series.dtype in (nw.Date, nw.Datetime) or zone_of(series) is not None:
+        return True
+    if series.dtype != nw.Object:
+        return False
+    held = [value for value in python_values(series) if value is not None]
+    return bool(held) and all(isinstance(value, dt.date) for value in held)
+
+
 def positions(
     ids: Series, lookup: Series, frames: tuple[str, str] = ("data", "segments")
 ) -> IntArray:
@@ -403,6 +419,12 @@ def rows(frame: Frame, positions: IntArray) -> Frame:
 def kept(frame: Frame, positions: IntArray) -> Frame:
     """Return some rows of a frame as they are there: those of pandas keep their index."""
     return frame[positions] if frame.implementation is PANDAS else rows(frame, positions)
+
+
+def with_column(frame: Frame, series: Series) -> Frame:
+    """Return the columns of a frame without an index of its own, and one more under its name."""
+    columns = {name: frame[name] for name in frame.columns}
+    return _engines.beside({**columns, series.name: series})
 
 
 def all_null(frame: Frame, row: int) -> bool:

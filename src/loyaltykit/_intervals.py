@@ -287,7 +287,7 @@ def _climb_tango(
     reach: FloatArray = np.minimum(wald, farthest)
     moving = weight > 0.0
     for _ in range(_STEPS):
-        variance, slope = _tango_variance(up, down, estimate + reach)
+        variance, slope = tango_variance(up, down, estimate + reach)
         ahead, fall = variance - weight * reach * reach, doubled * reach - slope
         # The root of (weight + 1) step^2 + fall step - ahead, without a difference of like numbers.
         square = fall * fall + (2.0 * doubled + 4.0) * ahead
@@ -313,13 +313,13 @@ def _nested(
     grain = 4.0 * np.spacing(np.maximum(np.abs(estimate), reach))
     rungs = np.floor(reach / grain) + np.array([[-1.0], [0.0], [1.0]])
     trials = np.maximum(rungs, 0.0) * grain
-    variance, _ = _tango_variance(up, down, estimate + trials)
+    variance, _ = tango_variance(up, down, estimate + trials)
     passed: FloatArray = np.where(weight * trials * trials <= variance, trials, trials[0])
     highest: FloatArray = passed.max(axis=0)
     return highest
 
 
-def _tango_variance(
+def tango_variance(
     up: FloatArray, down: FloatArray, theta: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the variance of one answer when the true difference of shares is theta, and its slope.

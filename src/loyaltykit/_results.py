@@ -74,13 +74,17 @@ COHORT_RETENTION = (
     "as_of",
 )
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
+# Of compare: the remaining keys, metric, the key compared across, and these.
+COMPARE = (
+    *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference"),
+    *("std_error", "ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted", "adjust"),
+    *WORDS,
+)
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
 # Columns of the tables that the design promises: a key of that name could never be told from them.
 _PROMISED = (
-    "joined_and_left",
-    *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
-    *("p_value", "p_adjusted", "adjust", "part"),
+    *("joined_and_left", "part"),
     *("duration", "at_risk", "events", "censored", "entered"),
 )
 RESERVED = frozenset(
@@ -96,6 +100,7 @@ RESERVED = frozenset(
         *RETENTION_RATE,
         *COHORT_RETENTION,
         *CUSTOMER_FLOW,
+        *COMPARE,
         *SCORECARD,
         *_PROMISED,
     )

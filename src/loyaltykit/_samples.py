@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _estimates, _frame, _results
+from loyaltykit import _checks, _estimates, _frame, _results, _variance
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -151,11 +151,69 @@ def _added_weights(
     np.minimum.at(df, codes, weighted.df)
     df[np.isinf(df)] = np.nan
     added = weighted._replace(weights=sums(weighted.weights), squares=sums(weighted.squares), df=df)
-    made = made._replace(weighted=added)
-    return added._replace(
-        variance=_estimates.moments_variance(made.moments, made.square_moments, df + 1.0),
-        kish=_estimates.kish(made.moments, made.square_moments),
+    return _with_variance(made, added)
+
+
+def _with_variance(sample: Sample, weighted: _estimates.Weighted) -> _estimates.Weighted:
+    """Return the weights with the variances that follow from their sums."""
+    sample = sample._replace(weighted=weighted)
+    moments, squares = sample.moments, sample.square_moments
+    return weighted._replace(
+        variance=_estimates.moments_variance(moments, squares, weighted.df + 1.0),
+        kish=_estimates.kish(moments, squares),
     )
+
+
+def emptied(sample: Sample, rows: BoolArray) -> Sample:
+    """Return the sample with nothing in the flagged rows, which are then known to be empty."""
+
+    def left(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.where(rows, 0, values)
+
+    weighted = sample.weighted
+    if weighted is not None:
+        weighted = weighted._replace(
+            weights={name: left(values) for name, values in weighted.weights.items()},
+            squares={name: left(values) for name, values in weighted.squares.items()},
+        )
+    return sample._replace(
+        n=left(sample.n),
+        n_missing=left(sample.n_missing),
+        counts={name: left(values) for name, values in sample.counts.items()},
+        known=sample.known | rows,
+        weighted=weighted,
+    )
+
+
+def others(sample: Sample, codes: IntArray, size: int) -> Sample:
+    """Return, for each row, the sums of the other rows of its code; known where all those are."""
+    total, unknown = take(added(sample, codes, size), codes), ~sample.known
+    made = sample._replace(
+        n=total.n - sample.n,
+        n_missing=total.n_missing - sample.n_missing,
+        counts={name: total.counts[name] - values for name, values in sample.counts.items()},
+        known=np.bincount(codes, weights=unknown, minlength=size)[codes] == unknown,
+    )
+    if sample.weighted is None or total.weighted is None:
+        return made
+
+    def less(parts: Mapping[str, FloatArray], own: Mapping[str, FloatArray]) -> dict[str, Any]:
+        # What is left of nothing is rounding, and no weight is negative.
+        return {name: np.maximum(parts[name] - own[name], 0.0) for name in parts}
+
+    weighted = total.weighted._replace(
+        weights=less(total.weighted.weights, sample.weighted.weights),
+        squares=less(total.weighted.squares, sample.weighted.squares),
+    )
+    return made._replace(weighted=_with_variance(made, weighted))
+
+
+def effective(sample: Sample) -> FloatArray:
+    """Return the effective number of answers: that of all of them where nothing is weighted."""
+    if sample.weighted is None:
+        return sample.n.astype(np.float64)
+    _, spread = _estimates.mean_and_spread(sample.moments)
+    return _variance.effective_size(spread, sample.weighted.variance, sample.weighted.kish)
 
 
 def estimated(sample: Sample, method: str, confidence_level: float) -> _estimates.Estimate:
@@ -171,7 +229,12 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
 
 
 def _integers(frame: _frame.Frame, name: str) -> IntArray:
-    values, _ = _frame.numbers(frame[name])
+    values, codes = _frame.numbers(frame[name])
+    if codes is not None:  # no column of numbers; one of nulls alone has lost its type
+        if (codes >= 0).any():
+            msg = f"result: {name!r} must hold whole numbers, not {frame[name].dtype}."
+            raise ParameterError(msg)
+        return np.zeros(len(frame), dtype=np.int64)
     whole: IntArray = np.nan_to_num(values, nan=0.0).astype(np.int64)
     return whole
 

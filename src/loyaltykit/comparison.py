@@ -1,18 +1,28 @@
-"""Result tables held against each other. So far: pool, which adds groups up."""
+"""Groups of a result table added up, and held against each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _estimates, _frame, _results
+from loyaltykit import (
+    _adjustment,
+    _checks,
+    _differences,
+    _estimates,
+    _frame,
+    _levels,
+    _results,
+    _samples,
+)
 from loyaltykit.errors import ParameterError
 
+IntArray = npt.NDArray[np.int64]
+
 _CONSTANT = ("metric", *_results.WORDS)
-_TIME = ("period", "cohort")
 
 
 def pool(result: Any, *, over: str | Sequence[str]) -> Any:
@@ -37,13 +47,16 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     ------
     ParameterError
         If `result` is no metric table or mixes metrics, methods, confidence levels or definitions,
-        or if `over` is no key of it; or if its method is "bootstrap", whose draws it does not keep.
+        or if `over` is no key of it; if its method is "bootstrap", whose draws it does not keep;
+        or if it was made with clusters, strata or a population.
 
     Notes
     -----
     Partial and unobserved cells stay out when periods or cohorts are pooled: only cells that have
     been observed in full are added up. When other keys are pooled, a period that is partial stays
     partial and one that is unobserved stays unobserved.
+
+    Sums of weights are added up too: the pooled error is that of all weighted answers at once.
 
     Pooled periods count a customer once in each: their interval treats those as separate trials.
 
@@ -64,27 +77,32 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     if not len(frame):
         gone = dropped if _has_time(keys) else [*dropped, "coverage"]
         return frame.drop(gone, strict=False).to_native()
-    words = {name: _constant(frame, name) for name in _CONSTANT}
-    if words["metric"] not in _results.COUNTS:
-        msg = f"pool does not know the metric {words['metric']!r}."
-        raise ParameterError(msg)
-    _refuse_bootstrap(words["method"])
-    counts = _results.COUNTS[words["metric"]]
-    _checks.check_result(frame.columns, ("n", "n_missing", *counts), words["metric"])
+    sample = _samples.read(frame)
+    method, level = (_samples.constant(frame, name) for name in ("method", "confidence_level"))
+    _refuse_bootstrap(method)
     groups = _frame.group(frame, keys)
-    coverage, known = _coverage(frame, groups, across_time=any(name in _TIME for name in dropped))
-    added = _sums(frame, groups, known, ("n", "n_missing", *counts))
+    across_time = any(name in _levels.PERIODS for name in dropped)
+    coverage, known = _coverage(frame, groups, across_time=across_time)
+    rows = np.flatnonzero(known)
+    added = _samples.added(_samples.take(sample, rows), groups.codes[rows], groups.size)
+    counts: dict[str, IntArray] = {"n": added.n, "n_missing": added.n_missing, **added.counts}
+    if "as_of" in frame.columns:  # a table from a log: null where nothing was observed
+        nothing = np.bincount(groups.codes[rows], minlength=groups.size) == 0
+        for name, values in counts.items():
+            mask = np.ma.nomask if name == "n_missing" else nothing
+            counts[name] = np.ma.masked_array(values, mask=mask)
     return _results.metric_table(
         groups.keys,
-        words["metric"],
-        added,
-        added["n"],
-        added["n_missing"],
+        sample.metric,
+        counts,
+        counts["n"],
+        counts["n_missing"],
         before={} if coverage is None or not _has_time(keys) else {"coverage": coverage},
         after=_as_of(frame, groups.size),
-        method=words["method"],
-        confidence_level=words["confidence_level"],
-        definition=words["definition"],
+        weighted=added.weighted,
+        method=method,
+        confidence_level=level,
+        definition=sample.definition,
     )
 
 
@@ -102,14 +120,6 @@ def _check_over(dropped: Sequence[str], head: Sequence[str]) -> None:
         raise ParameterError(msg)
 
 
-def _constant(frame: _frame.Frame, name: str) -> Any:
-    values = frame[name].unique().to_list()
-    if len(values) > 1:
-        msg = f"result mixes {name}: {_checks.listed(sorted(values, key=str))}. Pool each alone."
-        raise ParameterError(msg)
-    return values[0]
-
-
 def _refuse_bootstrap(method: str) -> None:
     if method == _estimates.BOOTSTRAP:
         msg = (
@@ -120,7 +130,7 @@ def _refuse_bootstrap(method: str) -> None:
 
 
 def _has_time(keys: Sequence[str]) -> bool:
-    return any(name in (*_TIME, "cohort_age") for name in keys)
+    return any(name in (*_levels.PERIODS, "cohort_age") for name in keys)
 
 
 def _coverage(
@@ -139,26 +149,6 @@ def _coverage(
     return _results.coverage(some[0], some[1] & ~some[0]), known
 
 
-def _sums(
-    frame: _frame.Frame,
-    groups: _frame.Groups,
-    known: npt.NDArray[np.bool_],
-    names: Sequence[str],
-) -> dict[str, npt.NDArray[Any]]:
-    """Return integer sums by group; null where a table from a log has nothing observed."""
-    rows = frame.filter(known.tolist())
-    codes = groups.codes[known]
-    none = np.bincount(codes, minlength=groups.size) == 0
-    sums = {}
-    for name in names:
-        total = np.zeros(groups.size, dtype=np.int64)
-        np.add.at(total, codes, _frame.numbers(rows[name])[0].astype(np.int64))
-        if "as_of" in frame.columns:
-            total = np.ma.masked_array(total, mask=none if name != "n_missing" else np.ma.nomask)
-        sums[name] = total
-    return sums
-
-
 def _as_of(frame: _frame.Frame, length: int) -> dict[str, npt.NDArray[Any]]:
     if "as_of" not in frame.columns:
         return {}
@@ -167,3 +157,315 @@ def _as_of(frame: _frame.Frame, length: int) -> dict[str, npt.NDArray[Any]]:
         msg = "result mixes tables of several as_of dates. Pool each alone."
         raise ParameterError(msg)
     return {"as_of": np.full(length, day[0])}
+
+
+# ---- compare ------------------------------------------------------------------------------------
+
+_UNITS = {
+    _estimates.NET: "points",
+    _estimates.SHARE: "percentage_points",
+    _estimates.MEAN: "scale_points",
+}
+# The table's own estimates and errors: any method that knows the error will do.
+_PLAIN = {_estimates.NET: "wald", _estimates.SHARE: "wilson", _estimates.MEAN: "t"}
+_KERNELS = {
+    "mover": _differences.mover,
+    "adjusted_wald": _differences.adjusted_wald,
+    "n_minus_1": _differences.n_minus_1,
+}
+_FULL = 1e30  # answers in place of infinitely many, where all of a population was asked
+
+
+def compare(
+    result: Any,
+    across: str,
+    *,
+    reference: Any = None,
+    adjust: str = "holm",
+    method: str | None = None,
+    alternative: str = "two-sided",
+    confidence_level: float = 0.95,
+) -> Any:
+    r"""Compare the groups of a result table: signed differences, how sure, and adjusted p-values.
+
+    Every difference is that of the level minus the reference. By default its interval is MOVER,
+
+    .. math:: D - \sqrt{(e_1 - l_1)^2 + (u_2 - e_2)^2} \text{ to }
+        D + \sqrt{(u_1 - e_1)^2 + (e_2 - l_2)^2}, \quad D = e_1 - e_2,
+
+    from each side's estimate e and its score limits l and u: Tango's for a net score, Wilson's for
+    a share. Its p-value is 1 minus the confidence level at which the interval touches 0, so that
+    the two never disagree. Means are compared by Welch's t.
+
+    Parameters
+    ----------
+    result : DataFrame
+        A table of one metric function.
+    across : str
+        The key to compare across: a column of `by`, "period" or "cohort". All other keys are held
+        fixed, so that with a sector and a period, periods are compared within sectors.
+    reference : level, "rest", "previous" or None, default None
+        What each level is held against.
+
+        None: all pairs. The level is the one listed earlier, or the later one of two dates.
+        A level, as it is in the column; dates may be ISO text. Groups without a row of it give no
+        row.
+        "rest": all other levels of the group added up, not the total that holds the level itself.
+        "previous": the calendar period just before, or else the level listed just before. There is
+        no row where that is missing.
+
+        A level that is called "rest" or "previous" comes first.
+    adjust : {"holm", "bh", "none"}, default "holm"
+        How p-values are adjusted for their number, which is that of all rows of the call that have
+        one: Holm for a few comparisons, Benjamini and Hochberg for screening many.
+    method : {"mover", "adjusted_wald", "n_minus_1", "welch"} or None, default None
+        None is "mover" for net scores and shares, "welch" for means.
+
+        "adjusted_wald": 3/4 of a promoter, 3/4 of a detractor and three answers are added to each
+        side of a net score, one success and one failure to each side of a share. The middle of the
+        interval is drawn towards 0, and `statistic` and p go with that middle, while `difference`
+        is the plain one.
+        "n_minus_1": the "N - 1" chi-square test of two shares; no interval.
+    alternative : {"two-sided", "greater", "less"}, default "two-sided"
+        With "greater" the p-value is that of a difference above 0, `ci_low` a one-sided limit at
+        the confidence level and `ci_high` the end of the scale; "less" is its mirror image.
+    confidence_level : float, default 0.95
+        Between 0 and 1; above 0.5 with a one-sided alternative.
+
+    Returns
+    -------
+    DataFrame
+        In the engine of `result`, a row per comparison: the other keys, metric, the key compared
+        across, reference, n, n_reference, estimate, estimate_reference, difference, std_error,
+        ci_low, ci_high, statistic, df, p_value, p_adjusted, adjust, confidence_level, method, unit,
+        definition. Differences are in points for a net score, in percentage_points for a share, in
+        scale_points for a mean. `statistic` is the z or t of the p-value, `df` null for z;
+        `std_error` is the root of the two squared errors.
+
+    Raises
+    ------
+    ParameterError
+        If `result` is no metric table, mixes metrics or definitions or repeats a key; if `across`
+        is no key of it, or the age of cohorts, whose customers are the same at every age; if
+        `reference` is no level; if the method does not suit the metric; or if the rows share
+        clusters, or `reference` is "rest" in a table made with a sampling design.
+
+    Notes
+    -----
+    The two sides are taken as independent answers. The same customers asked twice are not.
+
+    Rows where a side has no answer, or a period or cohort not observed in full, stay with a null
+    difference. Across periods or cohorts, the rest leaves those cells out. Means need two answers
+    on each side, and spread on one of them.
+
+    Where a table does not say its periods, as survey tables do not, "previous" takes the coarsest
+    of year, quarter, month, week and day that has all its dates for first days.
+
+    Weighted tables are compared on their effective sizes, with Student's t and the degrees of
+    freedom of the sample. A null key is a level of its own, but cannot be named as the reference.
+
+    References
+    ----------
+    Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures: a
+    general approach. Statistics in Medicine 27(10), 1693-1702. https://doi.org/10.1002/sim.3095
+
+    Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions:
+    comparison of eleven methods. Statistics in Medicine 17(8), 873-890.
+    https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I
+
+    Agresti, A. and Caffo, B. (2000). Simple and effective confidence intervals for proportions and
+    differences of proportions result from adding two successes and two failures. The American
+    Statistician 54(4), 280-288. https://doi.org/10.1080/00031305.2000.10474560
+
+    Campbell, I. (2007). Chi-squared and Fisher-Irwin tests of two-by-two tables with small sample
+    recommendations. Statistics in Medicine 26(19), 3661-3675. https://doi.org/10.1002/sim.2832
+
+    Welch, B. L. (1947). The generalization of "Student's" problem when several different population
+    variances are involved. Biometrika 34(1-2), 28-35. https://doi.org/10.1093/biomet/34.1-2.28
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> table = lk.csat_from_counts(
+    ...     satisfied=[56, 48], n=[70, 80], labels={"site": ["north", "south"]}
+    ... )
+    >>> change = lk.compare(table, "site")
+    >>> change[["site", "reference", "difference", "ci_low", "ci_high", "p_value"]].round(3)
+        site reference  difference  ci_low  ci_high  p_value
+    0  north     south        20.0   5.243   33.387    0.008
+    """
+    frame = _frame.open_frame(result, "result")
+    _checks.check_result(frame.columns, _CONSTANT, "a metric function")
+    keys = _other_keys(frame, _checks.check_name("across", across))
+    _checks.check_choice("adjust", adjust, _adjustment.ADJUSTMENTS)
+    level = _checks.check_confidence_level(confidence_level)
+    pivot = _differences.Pivot(_checks.check_alternative(alternative, level), level)
+    if not len(frame):
+        none: IntArray = np.zeros(0, dtype=np.int64)
+        columns: dict[str, Any] = {name: np.zeros(0) for name in _results.COMPARE[1:]}
+        columns |= {"n": none, "n_reference": none}
+        columns |= dict.fromkeys(("metric", "adjust", "method", "unit", "definition"), "")
+        others = None if isinstance(reference, str) and reference == _levels.REST else none
+        return _difference_table(frame, keys, across, none, others, columns)
+    sample = _samples.read(frame)
+    _refuse_shared_clusters(sample)
+    method = _checks.check_comparison(sample.kind, method, weighted=sample.weighted is not None)
+    levels = _levels.read(frame, keys, across)
+    rows, others = _chosen(levels, reference, sample.definition)
+    one, n = _samples.take(sample, rows), _base_sizes(frame, sample)
+    if others is None:
+        rest, n_rest = _rest(frame, sample, levels)
+        other, n_other = _samples.take(rest, rows), n_rest[rows]
+    else:
+        other, n_other = _samples.take(sample, others), n[others]
+    columns = {"n": n[rows], "n_reference": n_other, **_compared(one, other, method, pivot)}
+    columns["p_adjusted"] = _adjustment.adjusted(columns["p_value"], adjust)
+    words = {"metric": sample.metric, "adjust": adjust, "confidence_level": level, "method": method}
+    unit = {"unit": _UNITS[sample.kind], "definition": sample.definition}
+    return _difference_table(frame, keys, across, rows, others, {**columns, **words, **unit})
+
+
+def _other_keys(frame: _frame.Frame, across: str) -> list[str]:
+    """Return the keys that are held fixed; refuse to compare across what is no key."""
+    head = [name for name in frame.columns[: frame.columns.index("metric")] if name != "coverage"]
+    if across == "cohort_age" and across in head:
+        msg = (
+            "across='cohort_age': the customers of a cohort are the same at every age, and no "
+            "independent groups. Compare cohorts of one age with across='cohort'."
+        )
+        raise ParameterError(msg)
+    if across not in head:
+        allowed = [name for name in head if name != "cohort_age"]
+        msg = (
+            f"across={across!r} is not a key of the table: it has "
+            f"{_checks.listed(allowed, 20) or 'none'}."
+        )
+        raise ParameterError(msg)
+    return [name for name in head if name != across]
+
+
+def _refuse_shared_clusters(sample: _samples.Sample) -> None:
+    if "shared_clusters" in sample.sampling.split("+"):
+        msg = (
+            "The rows of the table share clusters: answers of one cluster lie in several rows, so "
+            "that their errors are not independent. Compare the same people with compare_paired, "
+            "or split by something that is constant within a cluster."
+        )
+        raise ParameterError(msg)
+
+
+def _chosen(
+    levels: _levels.Levels, reference: object, definition: str
+) -> tuple[IntArray, IntArray | None]:
+    """Return the rows to compare and those they are held against, None for the rest."""
+    if reference is None:
+        return _levels.all_pairs(levels)
+    if isinstance(reference, str) and not _levels.has(levels, reference):
+        if reference == _levels.REST:
+            return _levels.beside_others(levels), None
+        if reference == _levels.PREVIOUS:
+            return _levels.before(levels, definition)
+    words = (_levels.REST, _levels.PREVIOUS)
+    return _levels.against(levels, _levels.code_of(levels, reference, "reference", words))
+
+
+def _base_sizes(frame: _frame.Frame, sample: _samples.Sample) -> npt.NDArray[Any]:
+    """Return n, null where a table from a log has observed nothing."""
+    if "as_of" not in frame.columns:
+        return sample.n
+    return np.ma.masked_array(sample.n, mask=~_begun(frame))
+
+
+def _begun(frame: _frame.Frame) -> npt.NDArray[np.bool_]:
+    """Return which rows have been observed, if only in part."""
+    if "coverage" not in frame.columns:
+        return np.ones(len(frame), dtype=np.bool_)
+    words = np.array(frame["coverage"].to_list(), dtype=object)
+    return np.asarray(words != "unobserved", dtype=np.bool_)
+
+
+def _rest(
+    frame: _frame.Frame, sample: _samples.Sample, levels: _levels.Levels
+) -> tuple[_samples.Sample, npt.NDArray[Any]]:
+    """Return the other rows of each row's group added up, and how many answers they have."""
+    counted = _begun(frame)
+    if levels.name in _levels.PERIODS:
+        # As where periods are pooled: what is not observed in full stays out.
+        counted = sample.known
+        sample = _samples.emptied(sample, ~counted)
+    rest = _samples.others(sample, levels.group, levels.groups)
+    if "as_of" not in frame.columns:
+        return rest, rest.n
+    some = np.bincount(levels.group, weights=counted, minlength=levels.groups)[levels.group]
+    return rest, np.ma.masked_array(rest.n, mask=some == counted)
+
+
+def _compared(
+    one: _samples.Sample, other: _samples.Sample, method: str, pivot: _differences.Pivot
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of numbers but for the adjusted p-values, in the unit of the kind."""
+    kind, sides = one.kind, (one, other)
+    plain = [_samples.estimated(side, _PLAIN[kind], pivot.confidence_level) for side in sides]
+    estimates, errors = ([part[i] for part in plain] for i in range(2))
+    fits = one.known & other.known & ~np.isnan(estimates[0]) & ~np.isnan(estimates[1])
+    if one.weighted is not None and other.weighted is not None:
+        pivot = pivot._replace(df=np.minimum(one.weighted.df, other.weighted.df))
+    if method == "welch":
+        means = [
+            _differences.Means(np.where(fits, estimate, np.nan), error, side.n)
+            for estimate, error, side in zip(estimates, errors, sides, strict=True)
+        ]
+        outcome = _differences.welch(means[0], means[1], pivot, _width(one.definition))
+    else:
+        outcome = _KERNELS[method](_counted(one, fits), _counted(other, fits), pivot)
+    # Nothing is left to chance where all of both populations was asked, and nothing to test.
+    certain = np.isinf(_samples.effective(one)) & np.isinf(_samples.effective(other))
+    tested = [np.where(certain, np.nan, part) for part in outcome[2:]]
+    factor = _estimates.factor(kind)
+    return {
+        "estimate": estimates[0],
+        "estimate_reference": estimates[1],
+        "difference": np.where(fits, estimates[0] - estimates[1], np.nan),
+        "std_error": np.where(fits, np.hypot(*errors), np.nan),
+        "ci_low": factor * outcome.ci_low,
+        "ci_high": factor * outcome.ci_high,
+        **dict(zip(("statistic", "df", "p_value"), tested, strict=True)),
+    }
+
+
+def _counted(side: _samples.Sample, fits: npt.NDArray[np.bool_]) -> _differences.Side:
+    """Return the answers as the kernels take them: weighted ones by their effective number."""
+    sums, size = side.moments, np.where(fits, _samples.effective(side), 0.0)
+    above, below = sums.first, None
+    if side.kind == _estimates.NET:
+        above, below = (sums.second + sums.first) / 2.0, (sums.second - sums.first) / 2.0
+    if side.weighted is not None:
+        size = np.minimum(size, _FULL)
+        total = np.where(sums.total > 0, sums.total, 1.0)
+        above = size * (above / total)
+        below = None if below is None else size * (below / total)
+    return _differences.Side(above, below, size)
+
+
+def _width(definition: str) -> float:
+    low, _, high = definition.partition("scale=")[2].partition(";")[0].partition("..")
+    return float(high) - float(low)
+
+
+def _difference_table(
+    frame: _frame.Frame,
+    keys: Sequence[str],
+    across: str,
+    rows: IntArray,
+    others: IntArray | None,
+    columns: Mapping[str, Any],
+) -> Any:
+    """Return the table of comparisons, in the engine of the frame."""
+    made = _frame.rows(frame.select([*keys, across]), rows)
+    if others is None:
+        columns = {**columns, "reference": _levels.REST}
+    else:
+        reference = _frame.take(frame[across], others).alias("reference")
+        made = _frame.with_column(made, reference)
+    table = _frame.open_frame(_frame.table(made, columns, len(rows)))
+    return table.select([*keys, "metric", across, *_results.COMPARE]).to_native()
