@@ -74,6 +74,8 @@ COHORT_RETENTION = (
     "as_of",
 )
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
+# Beside these: the other keys first, the key explained before its reference, the segments after it.
+EXPLAIN_CHANGE = ("metric", "reference", "part", *ESTIMATES, "unit", "definition")
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
 # Columns of the tables that the design promises: a key of that name could never be told from them.
@@ -97,6 +99,7 @@ RESERVED = frozenset(
         *COHORT_RETENTION,
         *CUSTOMER_FLOW,
         *SCORECARD,
+        *EXPLAIN_CHANGE,
         *_PROMISED,
     )
 )
