@@ -21,6 +21,7 @@ PUBLIC = {
     *("retention_rate", "churn_rate", "customer_flow", "cohort_retention", "cohort_matrix"),
     *("normalize_sector", "normalize_relationship", "normalize_loyalty_tier"),
     *("attach_segments", "loyalty_tier", "pool", "scorecard", "scorecard_matrix", "to_records"),
+    "explain_change",
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -44,6 +45,7 @@ POSITIONAL = {
     "scorecard_matrix": ["card", "values"],
     "attach_segments": ["data", "segments"],
     "pool": ["result"],
+    "explain_change": ["result", "across"],
     "to_records": ["result"],
     "normalize_sector": ["values"],
     "normalize_relationship": ["values"],
@@ -107,6 +109,15 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "pooled sectors": (
         lambda e: lk.pool(lk.nps(e.frame(ANSWERS), "nps", by="sector"), over="sector"),
         NPS,
+    ),
+    "change": (
+        lambda e: lk.explain_change(
+            lk.nps(e.frame(ANSWERS), "nps", by="sector", time="day"),
+            "period",
+            reference="previous",
+            segment="sector",
+        ),
+        ["metric", "period", "reference", "sector", "part", *ESTIMATES, "unit", "definition"],
     ),
     "tier": (lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day"), ["id", "tier"]),
     "tier through time": (

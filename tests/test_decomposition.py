@@ -162,7 +162,7 @@ def test_wholes_are_apart() -> None:
     """Two wholes in one call are each as they are alone."""
     first, second = samples_of(gapped(([1], []))), samples_of(gapped(([], [0])), (30, 60))
     twice = [
-        Sample(*(np.concatenate(pair) for pair in zip(a, b, strict=True)))  # type: ignore[arg-type]
+        Sample(*(np.concatenate(pair) for pair in zip(a, b, strict=True)))
         for a, b in zip(first, second, strict=True)
     ]
     both = [np.concatenate([codes, codes + codes.max() + 1]) for codes in NESTED]

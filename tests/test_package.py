@@ -36,6 +36,8 @@ lk.retention_rate(log, "id", "day")
 lk.cohort_retention(log, "id", "day")
 lk.attach_segments(log, lk.loyalty_tier(log, "id", "day"), on="id")
 lk.pool(lk.nps(answers, "nps", by="key"), over="key")
+waves = lk.nps(answers, "nps", by="key", time="day")
+lk.explain_change(waves, "period", reference="previous", segment="key")
 print(*set(sys.modules) - before)
 """
 

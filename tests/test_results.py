@@ -89,6 +89,10 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ("period", "coverage", "start", "new", "retained", "returned", "churned", "end"),
         ),
         (
+            _results.EXPLAIN_CHANGE,
+            ("metric", "reference", "part", *ESTIMATES, "unit", "definition"),
+        ),
+        (
             _results.SCORECARD,
             ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS),
         ),
