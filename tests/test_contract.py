@@ -23,6 +23,7 @@ PUBLIC = {
     *("rake", "design_effect", "one_answer", "compare_paired"),
     *("attach_segments", "loyalty_tier", "pool", "compare"),
     *("scorecard", "scorecard_matrix", "to_records"),
+    "explain_change",
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -51,6 +52,7 @@ POSITIONAL = {
     "compare_paired": ["data", "before", "after"],
     "pool": ["result"],
     "compare": ["result", "across"],
+    "explain_change": ["result", "across"],
     "to_records": ["result"],
     "normalize_sector": ["values"],
     "normalize_relationship": ["values"],
@@ -140,6 +142,15 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
             lk.retention_rate(e.frame(LOG), "id", "day", by="sector"), "sector", reference="rest"
         ),
         ["period", "metric", "sector", *COMPARE],
+    ),
+    "change": (
+        lambda e: lk.explain_change(
+            lk.nps(e.frame(ANSWERS), "nps", by="sector", time="day"),
+            "period",
+            reference="previous",
+            segment="sector",
+        ),
+        ["metric", "period", "reference", "sector", "part", *ESTIMATES, "unit", "definition"],
     ),
     "tier": (lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day"), ["id", "tier"]),
     "tier through time": (

@@ -98,6 +98,7 @@ ANSWERS: dict[str, list[Any]] = {
     "kind": ["staff", "client", None, "pekerja", "klien"],
     "tier": ["lead", "baru", None, "setia", "repeat"],
     "weight": [0.5, 1.5, 1.0, 1.0, 1.0],
+    "wave": [1, 1, 1, 2, 2],
 }
 LOG: dict[str, list[Any]] = {
     "id": [1, 1, 2, 3],
@@ -145,6 +146,14 @@ def attached(engine: Engine) -> Any:
     return lk.attach_segments(engine.frame(LOG), engine.frame(SEGMENTS), on="id")
 
 
+def by_wave(engine: Engine) -> Any:
+    return lk.nps(engine.frame(ANSWERS), "answer", by=["wave", "sector"], **CUTS)
+
+
+def changed(table: Any) -> Any:
+    return lk.explain_change(table, "wave", reference=1, segment="sector")
+
+
 CUTS: dict[str, Any] = {"scale": (1, 5), "promoter_min": 5, "detractor_max": 3}
 NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
@@ -169,12 +178,16 @@ CALLS: dict[str, Call] = {
     "normalize_loyalty_tier": label(lk.normalize_loyalty_tier, "tier"),
     "pool": of_table(lambda table: lk.pool(table, over="sector"), NPS),
     "compare": of_table(lambda table: lk.compare(table, "sector"), NPS),
+    "explain_change": of_table(changed, by_wave),
     "cohort_matrix": of_table(lk.cohort_matrix, COHORTS),
     "scorecard": of_table(lk.scorecard, NPS),
     "scorecard_matrix": of_table(lk.scorecard_matrix, lambda engine: lk.scorecard(NPS(engine))),
     "to_records": of_table(lk.to_records, NPS),
     "plot.nps_bars": of_table(lk.plot.nps_bars, NPS),
     "plot.estimates": of_table(lk.plot.estimates, NPS),
+    "plot.change_waterfall": of_table(
+        lk.plot.change_waterfall, lambda engine: changed(by_wave(engine))
+    ),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
     "ces_from_counts": of_counts(lk.ces_from_counts),

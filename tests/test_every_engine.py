@@ -725,12 +725,14 @@ def test_two_engines_in_one_call(any_engine: Engine, other: str) -> None:
 RESULT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "pool": lambda table: lk.pool(table, over="sector"),
     "compare": lambda table: lk.compare(table, "sector"),
+    "explain_change": lambda table: lk.explain_change(table, "wave", reference=1, segment="sector"),
     "scorecard": lk.scorecard,
     "scorecard_matrix": lk.scorecard_matrix,
     "cohort_matrix": lk.cohort_matrix,
     "to_records": lk.to_records,
     "plot.nps_bars": lk.plot.nps_bars,
     "plot.estimates": lk.plot.estimates,
+    "plot.change_waterfall": lk.plot.change_waterfall,
 }
 
 

@@ -172,3 +172,13 @@ def test_repeated_rows_are_refused(engine: Engine) -> None:
         ParameterError, match=r"2 rows too many for the key 'site', 'wave': \('a', 1\)"
     ):
         read({}, "wave", engine.frame(columns))
+
+
+def test_previous_by_level_leaves_gaps_and_null_alone() -> None:
+    months = read({"period": ["2026-01-01", "2026-02-01", "2026-04-01"]}, "period")
+    assert _levels.previous(months, "").tolist() == [-1, 0, -1]
+    waves = read({"wave": [3, 1, None, 7]}, "wave")
+    assert waves.levels == [1, 3, 7, None]
+    assert _levels.previous(waves, "").tolist() == [-1, 0, 1, -1]
+    rows, others = _levels.before(waves, "")
+    assert list(zip(rows.tolist(), others.tolist(), strict=True)) == [(0, 1), (3, 0)]

@@ -37,6 +37,8 @@ lk.cohort_retention(log, "id", "day")
 lk.attach_segments(log, lk.loyalty_tier(log, "id", "day"), on="id")
 lk.pool(lk.nps(answers, "nps", by="key"), over="key")
 lk.compare(lk.nps(answers, "nps", by="key"), "key")
+waves = lk.nps(answers, "nps", by="key", time="day")
+lk.explain_change(waves, "period", reference="previous", segment="key")
 print(*set(sys.modules) - before)
 """
 

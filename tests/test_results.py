@@ -97,6 +97,10 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ),
         ),
         (
+            _results.EXPLAIN_CHANGE,
+            ("metric", "reference", "part", *ESTIMATES, "unit", "definition"),
+        ),
+        (
             _results.SCORECARD,
             ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS),
         ),

@@ -3,6 +3,7 @@
 from loyaltykit import datasets, errors, plot
 from loyaltykit.cohorts import cohort_matrix, cohort_retention
 from loyaltykit.comparison import compare, pool
+from loyaltykit.explanation import explain_change
 from loyaltykit.labels import (
     normalize_loyalty_tier,
     normalize_relationship,
@@ -43,6 +44,7 @@ __all__ = [
     "datasets",
     "design_effect",
     "errors",
+    "explain_change",
     "loyalty_tier",
     "normalize_loyalty_tier",
     "normalize_relationship",

@@ -22,6 +22,7 @@ from loyaltykit._engines import ARROW, LAZY, PANDAS, POLARS
 from loyaltykit._engines import Compact as Compact
 from loyaltykit._engines import Keys as Keys
 from loyaltykit._engines import NumberRuns as NumberRuns
+from loyaltykit._engines import beside as beside
 from loyaltykit._engines import categories as categories
 from loyaltykit._engines import compact as compact
 from loyaltykit._engines import encode as encode

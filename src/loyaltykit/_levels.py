@@ -119,19 +119,28 @@ def beside_others(levels: Levels) -> IntArray:
 
 def before(levels: Levels, definition: str) -> Pairs:
     """Return each row and that of the period, or else of the level, just before its own."""
-    place = levels.code
-    if levels.name in PERIODS and levels.times is not None:
-        # A log's rate says its periods; a survey's table does not, but begins on their first days.
-        days = _calendar.day_numbers(levels.times)
-        freq = definition.partition("freq=")[2].partition(";")[0] or coarsest(days)
-        place = _calendar.period_codes(days, freq)[levels.code]
-        place = place - place.min(initial=0)
-    # One number for group and place, with a gap between groups that no predecessor can cross.
-    width = int(place.max(initial=0)) + 2
-    number = levels.group[levels.order] * width + place[levels.order] + 1
-    found = np.searchsorted(number, number - 1)
-    fits = number[found] == number - 1
+    wanted = previous(levels, definition)[levels.code[levels.order]]
+    # One number for group and level, with a gap between groups that no predecessor can cross.
+    width = len(levels.levels) + 1
+    number = levels.group[levels.order] * width + levels.code[levels.order] + 1
+    sought = levels.group[levels.order] * width + wanted + 1
+    found = np.minimum(np.searchsorted(number, sought), max(len(number) - 1, 0))
+    fits = (wanted >= 0) & (number[found] == sought)
     return levels.order[fits], levels.order[found[fits]]
+
+
+def previous(levels: Levels, definition: str) -> IntArray:
+    """Return for each level the one just before it: -1 for the first, for a gap and for null."""
+    known = np.array([level is not None for level in levels.levels], dtype=np.bool_)
+    if levels.name not in PERIODS or levels.times is None:
+        return np.where(known, np.arange(len(known)), 0) - 1
+    # A log's rate says its periods; a survey's table does not, but begins on their first days.
+    days = _calendar.day_numbers(levels.times)
+    freq = definition.partition("freq=")[2].partition(";")[0] or coarsest(days)
+    codes = _calendar.period_codes(days, freq)
+    order = np.argsort(codes)  # text need not stand in the order of the calendar
+    place = np.minimum(np.searchsorted(codes, codes - 1, sorter=order), len(codes) - 1)
+    return np.where(codes[order[place]] == codes - 1, order[place], -1)
 
 
 def coarsest(days: IntArray) -> str:

@@ -80,6 +80,8 @@ COMPARE = (
     *("std_error", "ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted", "adjust"),
     *WORDS,
 )
+# Beside these: the other keys first, the key explained before its reference, the segments after it.
+EXPLAIN_CHANGE = ("metric", "reference", "part", *ESTIMATES, "unit", "definition")
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
 # Columns of the tables that the design promises: a key of that name could never be told from them.
@@ -102,6 +104,7 @@ RESERVED = frozenset(
         *CUSTOMER_FLOW,
         *COMPARE,
         *SCORECARD,
+        *EXPLAIN_CHANGE,
         *_PROMISED,
     )
 )

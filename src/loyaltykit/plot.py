@@ -26,6 +26,8 @@ SHARES = {
     "passives": ("#DEDEDE", "black"),
     "promoters": ("#00578F", "white"),
 }
+# The same blue and orange, and a total that is neither.
+PARTS = {"mix": "#E08A00", "within": "#00578F", "total": "#DEDEDE"}
 DOT = "#00578F"
 GUIDE = "#D0D0D0"
 
@@ -34,6 +36,7 @@ _NEEDED = ("metric", "n", "n_missing", *_results.ESTIMATES, *_results.WORDS)
 # What one axis can show only one of. Definitions are among them, as everywhere.
 _CONSTANT = ("metric", "unit", "definition", "confidence_level")
 _VALUES = {"points": "{:+.0f}", "percent": "{:.1f}%", "scale_points": "{:.2f}"}
+_CHANGES = {"scale_points": "{:+.2f}"}  # others have one decimal
 # No axis goes beyond what a unit can be, unless the data do.
 _BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
 
@@ -98,7 +101,7 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, (*_NEEDED, *SHARES), "nps")
     table = _read(frame)
-    ax = _prepared(ax, table, width=8.5)
+    ax = _prepared(ax, table.labels, width=8.5)
     _stack(ax, {name: _floats(frame, name) for name in SHARES})
     scores = ax.inset_axes((_SCORES_START, 0.0, 1 - _SCORES_START, 1.0), sharey=ax)
     scores.tick_params(axis="y", labelleft=False)
@@ -150,13 +153,122 @@ def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _NEEDED, "a metric function")
     table = _read(frame)
-    ax = _prepared(ax, table, width=7.0)
+    ax = _prepared(ax, table.labels, width=7.0)
     _dots(ax, table)
     ax.set_title(table.name)
     return ax
 
 
+def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw why a metric moved: the parts of a change, one after the other, and the whole of it.
+
+    The rows stand in the order of the table, from top to bottom. The first bar begins at 0, each
+    other one where the bar before it ends, and the last one is the total. A thin line is the
+    interval of the part that it crosses. A part without an estimate keeps its row and says so.
+
+    Parameters
+    ----------
+    result : DataFrame
+        One change of a table of `explain_change`; a pandas, Polars or PyArrow frame.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
+        labels. By default a new figure, as high as the rows need.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the bars.
+
+    Raises
+    ------
+    ParameterError
+        If `result` is no table of `explain_change`, or holds the changes of several levels or
+        groups: select one of them.
+
+    Notes
+    -----
+    The values are in the unit of the change: points, percentage points or scale points. The total
+    has no interval here: that of the metric's difference is not the sum of those of its parts.
+
+    Examples
+    --------
+    >>> import loyaltykit as lk
+    >>> table = lk.csat_from_counts(
+    ...     satisfied=[64, 8, 34, 27],
+    ...     n=[80, 20, 40, 60],
+    ...     labels={"year": [2025, 2025, 2026, 2026], "sector": ["B2B", "B2C"] * 2},
+    ... )
+    >>> parts = lk.explain_change(table, "year", reference=2025, segment="sector")
+    >>> ax = lk.plot.change_waterfall(parts)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['B2B: mix', 'B2B: within', 'B2C: mix', 'B2C: within', 'Total change']
+    """
+    frame = _frame.open_frame(result, "result")
+    _checks.check_result(frame.columns, _results.EXPLAIN_CHANGE, "explain_change")
+    title = _change(frame)
+    metric, unit = (_constant(frame, name) or "" for name in ("metric", "unit"))
+    _constant(frame, "definition")
+    parts = _frame.python_values(frame["part"])
+    estimate, low, high = (_floats(frame, name) for name in ("estimate", "ci_low", "ci_high"))
+    # The total closes the table; where a part is unknown, so is the total.
+    steps = np.append(estimate, estimate.sum() if len(estimate) else [])
+    names = [*_part_names(frame, parts), *(["Total change"] if len(estimate) else [])]
+    notes = ["(no estimate)" if np.isnan(step) else "" for step in steps]
+    labels = [_label(*row).rstrip() for row in zip(names, notes, strict=True)]
+    ax = _prepared(ax, labels, width=7.0)
+    starts = np.append(0.0, np.nancumsum(estimate))[: len(steps)]
+    starts[len(estimate) :] = 0.0
+    _steps(ax, [*parts, "total"], starts, steps)
+    _whiskers(ax, starts[: len(low)], low, high)
+    form = _CHANGES.get(unit, "{:+.1f}")
+    rows = np.flatnonzero(~np.isnan(steps))
+    _beside(ax, rows, [_value(value, form) for value in steps[rows].tolist()])
+    ends = np.concatenate([starts + steps, starts[: len(low)] + low, starts[: len(low)] + high])
+    ends = np.append(ends[~np.isnan(ends)], 0.0)
+    air = 0.06 * (ends.max() - ends.min()) or 1.0
+    ax.set_xlim(ends.min() - air, ends.max() + air)
+    name = _metric_name(metric)
+    ax.set_xlabel(f"Change in {name}, {unit.replace('_', ' ')}" if metric else "")
+    ax.set_title(textwrap.fill(f"{name}: {title}", 60) if metric else "", parse_math=False)
+    return ax
+
+
 # ---- reading ------------------------------------------------------------------------------------
+
+
+def _change(frame: _frame.Frame) -> str:
+    """Return which level is held against which; refuse a table of several changes."""
+    place = frame.columns.index("reference")
+    head = frame.columns[: frame.columns.index("metric")]
+    across = frame.columns[place - 1]
+    texts = []
+    for name in (*head, across, "reference"):
+        values = _frame.python_values(frame[name])
+        some = sorted({_text(value) for value in values})
+        if len(some) > 1:
+            msg = (
+                f"result holds the changes of several {name!r}: {_checks.listed(some)}. Select one."
+            )
+            raise ParameterError(msg)
+        kind = across if name == "reference" else name
+        texts += _texts(values[:1], kind, _constant(frame, "definition") or "")
+    *keys, level, reference = texts or ["", ""]
+    return ", ".join([*keys, f"{level} against {reference}"])
+
+
+def _part_names(frame: _frame.Frame, parts: list[Any]) -> list[str]:
+    first, last = frame.columns.index("reference") + 1, frame.columns.index("part")
+    segments = [
+        [_text(value) for value in _frame.python_values(frame[name])]
+        for name in frame.columns[first:last]
+    ]
+    joined = [", ".join(levels) for levels in zip(*segments, strict=True)]
+    return [f"{name}: {part}" for name, part in zip(joined, parts, strict=True)]
+
+
+def _metric_name(metric: str) -> str:
+    # The short metrics are abbreviations.
+    return metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
 
 
 def _read(frame: _frame.Frame) -> _Rows:
@@ -171,8 +283,7 @@ def _read(frame: _frame.Frame) -> _Rows:
     nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
     names = _names(frame, words["definition"] or "")
     notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
-    # The short metrics are abbreviations.
-    name = metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
+    name = _metric_name(metric)
     interval = "" if np.isnan(low).all() else f" ({100 * words['confidence_level']:g}% interval)"
     return _Rows(
         labels=[_label(*row) for row in zip(names, notes, strict=True)],
@@ -202,14 +313,18 @@ def _constant(frame: _frame.Frame, name: str) -> Any:
 def _names(frame: _frame.Frame, definition: str) -> list[str]:
     """Return the keys of each row as one text."""
     head = frame.columns[: frame.columns.index("metric")]
-    keys = [_texts(frame, name, definition) for name in head if name != "coverage"]
+    keys = [
+        _texts(_frame.python_values(frame[name]), name, definition)
+        for name in head
+        if name != "coverage"
+    ]
     if not keys:
         return ["All"] * len(frame)
     return [", ".join(filter(None, parts)) for parts in zip(*keys, strict=True)]
 
 
-def _texts(frame: _frame.Frame, name: str, definition: str) -> list[str]:
-    values = _frame.python_values(frame[name])
+def _texts(values: list[Any], name: str, definition: str) -> list[str]:
+    """Return the values of a key as texts; the name says whether they are periods or ages."""
     if name == "cohort_age":
         return [f"age {value}" for value in values]
     if name not in ("period", "cohort"):
@@ -246,7 +361,7 @@ def _label(name: str, note: str) -> str:
 # ---- drawing ------------------------------------------------------------------------------------
 
 
-def _prepared(ax: Axes | None, table: _Rows, *, width: float) -> Axes:
+def _prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
     """Return the Axes with a labelled place for each row."""
     from matplotlib.axes import Axes
 
@@ -254,15 +369,15 @@ def _prepared(ax: Axes | None, table: _Rows, *, width: float) -> Axes:
         import matplotlib.pyplot as plt
 
         line = plt.rcParams["font.size"] / 72
-        most = max((label.count("\n") + 1 for label in table.labels), default=1)
-        height = line * (8.5 + (1.3 + 1.3 * most) * max(len(table.labels), 1))
+        most = max((label.count("\n") + 1 for label in labels), default=1)
+        height = line * (8.5 + (1.3 + 1.3 * most) * max(len(labels), 1))
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
     elif not isinstance(ax, Axes):
         _checks.wrong_type("ax", ax, "a matplotlib Axes")
     # Names are text: the dollars of "$10 to $20" enclose no formula.
-    ax.set_yticks(range(len(table.labels)), table.labels, parse_math=False)
-    ax.set_ylim(max(len(table.labels), 1) - 0.5, -0.5)
-    if not table.labels:
+    ax.set_yticks(range(len(labels)), labels, parse_math=False)
+    ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    if not labels:
         ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
     return ax
 
@@ -303,23 +418,12 @@ def _dots(ax: Axes, table: _Rows) -> None:
     lined = np.flatnonzero(~np.isnan(table.low) & ~np.isnan(table.high))
     ax.hlines(lined, table.low[lined], table.high[lined], color=DOT, linewidth=2)
     rows = np.flatnonzero(~np.isnan(table.estimate))
-    texts = [_value(value, table.unit) for value in table.estimate[rows].tolist()]
-    # At the right, in font sizes: room for the longest.
-    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
-    for row, text in zip(rows.tolist(), texts, strict=True):
+    form = _VALUES.get(table.unit, "{:.3g}")
+    for row in rows.tolist():
         fill = ax.get_facecolor() if table.partial[row] else DOT
         # Not clipped: a dot at 100 % stays whole.
         ax.plot(table.estimate[row], row, "o", color=DOT, markerfacecolor=fill, clip_on=False)
-        ax.annotate(
-            text,
-            (1, row),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=place,
-            textcoords="offset fontsize",
-            ha="right",
-            va="center",
-            fontsize="small",
-        )
+    _beside(ax, rows, [_value(value, form) for value in table.estimate[rows].tolist()])
     ax.set_xlim(*_limits(table))
     if not len(rows):
         ax.set_xticks([])
@@ -331,9 +435,67 @@ def _dots(ax: Axes, table: _Rows) -> None:
         ax.axvline(0, color="#808080", linewidth=1, zorder=1)
 
 
-def _value(value: float, unit: str) -> str:
-    text = _VALUES.get(unit, "{:.3g}").format(value)
-    return "0" if text in ("+0", "-0") else text.replace("-", "\N{MINUS SIGN}")
+def _steps(ax: Axes, parts: list[str], starts: FloatArray, steps: FloatArray) -> None:
+    """Draw the bars of a waterfall, what leads from one to the next, and what they mean."""
+    from matplotlib.patches import Patch
+
+    for name, colour in PARTS.items():
+        rows = [i for i in range(len(steps)) if parts[i] == name and not np.isnan(steps[i])]
+        ax.barh(rows, steps[rows], 0.7, left=starts[rows], color=colour, label=name)
+    ends = np.where(np.isnan(steps), starts, starts + steps)[:-1]
+    places = np.arange(len(ends))
+    ax.vlines(ends, places, places + 1, color="#808080", linewidth=0.8, zorder=0.8)
+    ax.axvline(0, color="#808080", linewidth=1, zorder=0.9)
+    _tidy(ax)
+    ax.legend(
+        handles=[Patch(color=colour, label=name.capitalize()) for name, colour in PARTS.items()],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=3.6,  # font sizes: below the label of the axis
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+        handlelength=1,
+    )
+
+
+def _whiskers(ax: Axes, starts: FloatArray, low: FloatArray, high: FloatArray) -> None:
+    from matplotlib.patheffects import withStroke
+
+    rows = np.flatnonzero(~np.isnan(low) & ~np.isnan(high))
+    halo = [withStroke(linewidth=3, foreground="white")]  # seen on a dark bar, too
+    ax.hlines(
+        rows,
+        starts[rows] + low[rows],
+        starts[rows] + high[rows],
+        color="black",
+        linewidth=1,
+        path_effects=halo,
+    )
+
+
+def _beside(ax: Axes, rows: npt.NDArray[np.int64], texts: list[str]) -> None:
+    """Write the values at the right."""
+    # In font sizes: room for the longest.
+    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        ax.annotate(
+            text,
+            (1, row),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=place,
+            textcoords="offset fontsize",
+            ha="right",
+            va="center",
+            fontsize="small",
+        )
+
+
+def _value(value: float, form: str) -> str:
+    text = form.format(value)
+    if text.startswith(("+", "-")) and not text.strip("+-0."):
+        text = text[1:]  # nothing has no sign
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _limits(table: _Rows) -> tuple[float, float]:
