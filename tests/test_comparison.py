@@ -777,6 +777,63 @@ def test_weighted_sides_are_compared_on_their_effective_sizes() -> None:
     assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(row["statistic"]), 11))
 
 
+@pytest.mark.parametrize("metric", ["ces", "csat"])
+def test_weighted_means_and_shares(metric: str) -> None:
+    """Two rows of answers 1 to 5, with weights, by hand; the whole sample has nine answers."""
+    answers = [[(5, 1.5), (4, 0.5), (2, 1.0), (5, 0.8)], [(1, 1.0), (3, 2.0), (4, 0.6), (2, 1.1)]]
+    points = np.array([[answer for answer, _ in row] for row in answers], dtype=float)
+    weights = np.array([[weight for _, weight in row] for row in answers])
+    parts = {"easy": points >= 4, "neutral": points == 3, "hard": points <= 2}
+    if metric == "csat":
+        parts = {"satisfied": points >= 4, "unsatisfied": points < 4}
+    else:
+        parts |= {"answer_sum": points, "answer_sumsq": points**2}
+    values = points if metric == "ces" else (points >= 4).astype(float)
+    total = weights.sum(axis=1)
+    mean = (weights * values).sum(axis=1) / total
+    moved = weights * (values - mean[:, None]) / total[:, None]
+    kish = total**2 / (weights**2).sum(axis=1)
+    made = _estimates.Weighted(
+        {name: (weights * part).sum(axis=1) for name, part in parts.items()},
+        {name: (weights**2 * part).sum(axis=1) for name, part in parts.items()},
+        9 / 8 * (moved**2).sum(axis=1),
+        kish,
+        np.full(2, 8.0),
+    )
+    counts = {name: parts[name].sum(axis=1).astype(np.int64) for name in _results.COUNTS[metric]}
+    definition = "scale=1..5;satisfied>=4"
+    if metric == "ces":
+        definition = "scale=1..5;direction=ease;statistic=mean;easy>=4;hard<=2"
+    n = np.full(2, 4)
+    table = _results.metric_table(
+        _frame.open_frame(pd.DataFrame({"wave": ["a", "b"]})),
+        metric,
+        counts,
+        n,
+        0 * n,
+        weighted=made,
+        method="t" if metric == "ces" else "wilson",
+        confidence_level=0.95,
+        definition=definition,
+    )
+    row = only_row(lk.compare(table, "wave"))
+    error = math.hypot(*np.sqrt(made.variance))
+    unit = 1 if metric == "ces" else 100
+    assert row["difference"] == pytest.approx(unit * (mean[0] - mean[1]))
+    assert row["std_error"] == pytest.approx(unit * error)
+    assert row["df"] == 8.0
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(row["statistic"]), 8))
+    if metric == "ces":
+        assert row["statistic"] == pytest.approx((mean[0] - mean[1]) / error)
+        assert row["ci_low"] == pytest.approx(mean[0] - mean[1] - stats.t.ppf(0.975, 8) * error)
+    else:
+        sides = [(r["estimate"], r["ci_low"], r["ci_high"]) for r in frame_rows(table)]
+        limits = oracles.mover_interval(sides[0], sides[1])
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(limits)
+        with pytest.raises(ParameterError, match="tests whole counts, and the table is weighted"):
+            lk.compare(table, "wave", method="n_minus_1")
+
+
 def test_times_10_the_weights_change_nothing() -> None:
     heavy = [(key, answer, 10 * weight) for key, answer, weight in WEIGHTED_ROWS]
     for reference in (None, "rest"):

@@ -89,8 +89,8 @@ NETS = [
 def test_the_interval_at_one_minus_p_touches_zero(one: Any, other: Any) -> None:
     made = row(_differences.mover(net(one), net(other), pivot()))
     level = 1.0 - made["p_value"]
-    sides = oracles.tango_limits(*(*one, level)), oracles.tango_limits(*(*other, level))
-    nearer = min(oracles.mover_interval(*sides), key=abs)
+    first, second = (oracles.tango_limits(up, down, n, level) for up, down, n in (one, other))
+    nearer = min(oracles.mover_interval(first, second), key=abs)
     assert nearer == pytest.approx(0.0, abs=1e-9)
     assert made["p_value"] == pytest.approx(2 * NormalDist().cdf(-abs(made["statistic"])))
     difference = (one[0] - one[1]) / one[2] - (other[0] - other[1]) / other[2]
