@@ -47,6 +47,21 @@ DIGITS = 1e-11
 
 
 @pytest.mark.parametrize(
+    ("successes", "n", "limits"),
+    [
+        # Newcombe 1998, Statistics in Medicine 17, 857-872, Table I, method 3.
+        (81, 263, (0.2553, 0.3662)),
+        (15, 148, (0.0624, 0.1605)),
+        (0, 20, (0.0, 0.1611)),
+        (1, 29, (0.0061, 0.1718)),
+    ],
+)
+def test_wilson_published(successes: int, n: int, limits: tuple[float, float]) -> None:
+    low, high = one(_shares.wilson, successes, n)
+    assert (round(low, 4), round(high, 4)) == limits
+
+
+@pytest.mark.parametrize(
     ("successes", "n", "level", "limits"),
     [
         # statsmodels 0.15: proportion_confint(successes, n, alpha=1 - level, method="wilson").
@@ -58,7 +73,7 @@ DIGITS = 1e-11
         (7, 10, 0.90, (0.44169979586983493, 0.873123416096802)),
     ],
 )
-def test_wilson_published(
+def test_wilson_of_statsmodels(
     successes: int, n: int, level: float, limits: tuple[float, float]
 ) -> None:
     assert one(_shares.wilson, successes, n, level=level) == pytest.approx(limits, abs=1e-14)
@@ -149,7 +164,7 @@ def test_agresti_coull_holds_wilsons_interval(counts: tuple[int, int], level: fl
 @pytest.mark.parametrize(
     ("successes", "n", "limits"),
     [
-        # Newcombe 1998, Statistics in Medicine 17, 857-872, Table I: the exact method.
+        # Newcombe 1998, Statistics in Medicine 17, 857-872, Table I, method 5.
         (81, 263, (0.2527, 0.3676)),
         (15, 148, (0.0578, 0.1617)),
         (0, 20, (0.0, 0.1684)),
