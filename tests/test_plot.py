@@ -580,3 +580,10 @@ def test_given_axes_need_no_pyplot() -> None:
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_bars_of_weighted_answers_are_those_of_the_weights() -> None:
+    data = pd.DataFrame({"nps": [10, 8, 0], "w": [2.0, 1.0, 1.0]})
+    ax = lk.plot.nps_bars(lk.nps(data, "nps", weights="w"))
+    widths = [bar.get_width() for container in ax.containers for bar in container]
+    assert widths == [25.0, 25.0, 50.0]

@@ -225,6 +225,33 @@ def test_sfo_change_of_nps(sfo: Callable[[int], Any], engine: Engine) -> None:
     assert row["p_value"] < 1e-5
 
 
+def test_sfo_change_of_weighted_nps(real_data: Find) -> None:
+    """The issue of the project: -5.28 points weighted; every way through the tables says so."""
+    years = []
+    for year in (2017, 2018):
+        frame = pd.read_csv(real_data(f"sfo/sfo_{year}.csv")).rename(columns=str.strip)
+        years.append(frame[["NETPRO", "WEIGHT", "PEAK"]].assign(year=year))
+    both = pd.concat(years)
+    options: dict[str, Any] = {"weights": "WEIGHT", "missing": (11,)}
+    waves = lk.nps(both, "NETPRO", by="year", **options)
+    split = lk.nps(both, "NETPRO", by=["year", "PEAK"], **options)
+    pd.testing.assert_frame_equal(lk.pool(split, over="PEAK"), waves, rtol=1e-12)
+    change = only_row(lk.compare(waves, "year", reference="previous"))
+    assert (round(change["difference"], 2), round(change["std_error"], 2)) == (-5.28, 2.14)
+    assert change["ci_high"] < 0
+    assert change["p_value"] < 0.05
+    parts = lk.explain_change(split, "year", reference=2017, segment="PEAK")
+    assert parts["estimate"].sum() == pytest.approx(change["difference"], rel=1e-12)
+    alone = []
+    for year, frame in zip((2017, 2018), years, strict=True):
+        table = lk.nps(frame, "NETPRO", **options)
+        table.insert(0, "year", year)
+        alone.append(table)
+    apart = only_row(lk.compare(pd.concat(alone), "year"))
+    assert apart["difference"] == pytest.approx(-change["difference"], rel=1e-12)
+    assert apart["df"] == 2649
+
+
 def test_sfo_blank_codes_are_refused_until_named(sfo: Callable[[int], Any]) -> None:
     with pytest.raises(DataError, match=r"'NETPRO': 84 rows .*0 to 10: 11"):
         lk.nps(sfo(2017), "NETPRO")

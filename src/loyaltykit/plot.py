@@ -86,9 +86,9 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
 
     Notes
     -----
-    The shares are in percent of the valid answers and add up to 100. Segments too narrow for their
-    label have none. The score is in points, from -100 to 100: the share of promoters less that of
-    detractors.
+    The shares are in percent of the valid answers, or of their weights, and add up to 100. Segments
+    too narrow for their label have none. The score is in points, from -100 to 100: the share of
+    promoters less that of detractors.
 
     Examples
     --------
@@ -102,7 +102,8 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     _checks.check_result(frame.columns, (*_NEEDED, *SHARES), "nps")
     table = _read(frame)
     ax = _prepared(ax, table.labels, width=8.5)
-    _stack(ax, {name: _floats(frame, name) for name in SHARES})
+    weighted = _results.weighted_names("nps")[0] in frame.columns
+    _stack(ax, {name: _floats(frame, f"w_{name}" if weighted else name) for name in SHARES})
     scores = ax.inset_axes((_SCORES_START, 0.0, 1 - _SCORES_START, 1.0), sharey=ax)
     scores.tick_params(axis="y", labelleft=False)
     _dots(scores, table)
