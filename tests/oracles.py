@@ -590,3 +590,16 @@ def linearised_variance(
         squares = math.fsum((u - middle) ** 2 for u in moved.values())
         variance += (1 - m / population[h]) * m / (m - 1) * squares
     return variance
+
+
+def welch(one: list[int], other: list[int], level: float) -> tuple[float, float, float]:
+    """Welch's degrees of freedom, and the limits that leave 1 - level beyond each of them."""
+    parts = []
+    for answers in (one, other):
+        mean = sum(answers) / len(answers)
+        squares = math.fsum((answer - mean) ** 2 for answer in answers)
+        parts.append((mean, squares / (len(answers) - 1) / len(answers), len(answers) - 1))
+    (first, v, f), (second, w, g) = parts
+    df = (v + w) ** 2 / (v * v / f + w * w / g)
+    margin = float(stats.t.ppf(level, df)) * math.sqrt(v + w)
+    return df, first - second - margin, first - second + margin

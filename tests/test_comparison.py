@@ -567,9 +567,9 @@ def test_means_are_those_of_welch() -> None:
     answers = [[7, 6, 4, 2, 7], [5, 1, 3, 3]]
     columns = {"ces": [*answers[0], *answers[1]], "wave": [1] * 5 + [2] * 4}
     row = only_row(lk.compare(lk.ces(pd.DataFrame(columns), "ces", by="wave"), "wave"))
-    test = stats.ttest_ind(*answers, equal_var=False)
-    limits = test.confidence_interval(0.95)
-    expected = [test.statistic, test.df, test.pvalue, limits.low, limits.high]
+    # scipy 1.17: t = stats.ttest_ind(*answers, equal_var=False), t.df, t.confidence_interval(0.95)
+    expected = [1.7356405540261162, 6.994691047037925, 0.1262408530888177]
+    expected += [-0.79772546082549, 5.19772546082549]
     names = ("statistic", "df", "p_value", "ci_low", "ci_high")
     assert [row[name] for name in names] == pytest.approx(expected)
     assert (row["method"], row["unit"]) == ("welch", "scale_points")
