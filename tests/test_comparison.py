@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -945,3 +946,104 @@ def test_a_table_read_back_from_records_can_be_compared() -> None:
             assert (row["sector"], row["n"]) == (other["sector"], other["n"])
             for name in ("difference", "ci_low", "p_adjusted"):
                 assert row[name] == (other[name] and pytest.approx(other[name], rel=1e-12))
+
+
+# ---- tables straight from weighted answers ------------------------------------------------------
+
+
+def answers_of_accounts() -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    account = rng.integers(0, 40, 400)
+    return pd.DataFrame(
+        {
+            "sector": np.array(["B2B", "B2C", "NPO"])[account % 3],
+            "channel": rng.choice(["mail", "web"], 400),
+            "region": rng.choice(["east", "west"], 400),
+            "account": account,
+            "weight": rng.choice([0.5, 1.0, 3.0], 400),
+            "nps": rng.choice([0, 7, 9, 10], 400),
+        }
+    )
+
+
+def test_pooled_weights_are_the_direct_call() -> None:
+    data = answers_of_accounts()
+    split = lk.nps(data, "nps", by=["sector", "channel"], weights="weight")
+    direct = lk.nps(data, "nps", by="sector", weights="weight")
+    pd.testing.assert_frame_equal(lk.pool(split, over="channel"), direct, rtol=1e-12)
+    rest = lk.compare(direct, "sector", reference="rest")
+    data["other"] = np.where(data["sector"] == "B2B", "B2B", "rest")
+    two = lk.compare(lk.nps(data, "nps", by="other", weights="weight"), "other", reference="rest")
+    names = ["difference", "std_error", "ci_low", "ci_high", "statistic", "df", "p_value"]
+    assert rest.loc[0, names].tolist() == pytest.approx(two.loc[0, names].tolist(), rel=1e-9)
+
+
+def test_rows_that_share_accounts_are_refused_and_those_that_do_not_are_compared() -> None:
+    data = answers_of_accounts()
+    apart = lk.nps(data, "nps", by="sector", clusters="account")
+    row = lk.compare(apart, "sector").iloc[0]
+    assert row["df"] == 39.0
+    errors = apart["std_error"]
+    assert row["std_error"] == pytest.approx(np.hypot(errors[0], errors[1]))
+    for refused in ({"by": "channel"}, {"by": ["sector", "channel"]}):
+        shared = lk.nps(data, "nps", clusters="account", **refused)
+        with pytest.raises(ParameterError, match=r"^The rows of the table share clusters"):
+            lk.compare(shared, "channel")
+    with pytest.raises(ParameterError, match="does not follow from the table"):
+        lk.pool(apart, over="sector")
+
+
+def test_strata_across_the_rows_do_not_sharpen_a_comparison() -> None:
+    data = answers_of_accounts()
+    options: dict[str, Any] = {"by": "channel", "weights": "weight"}
+    stratified = lk.nps(data, "nps", strata="region", **options)
+    plain = lk.nps(data, "nps", **options)
+    assert stratified["definition"][0].endswith(";sampling=shared_strata")
+    one, other = (lk.compare(table, "channel").iloc[0] for table in (stratified, plain))
+    assert one["std_error"] == pytest.approx(other["std_error"], rel=1e-4)
+    assert one["df"] == other["df"] - 1
+    data["account"] = data["account"].astype(str) + data["region"] + data["channel"]
+    both = lk.nps(data, "nps", strata="region", clusters="account", **options)
+    with pytest.raises(ParameterError, match=r"^The strata of the table go across its rows"):
+        lk.compare(both, "channel")
+    within = lk.nps(data, "nps", by="region", strata="region", clusters="account")
+    assert within["definition"][0].endswith(";sampling=clusters+strata")
+    assert lk.compare(within, "region").loc[0, "p_value"] <= 1.0
+
+
+@pytest.mark.parametrize("population", [None, 150])
+def test_a_weighted_table_that_was_stored_as_json(population: int | None) -> None:
+    data = answers_of_accounts()[:150]
+    table = lk.nps(data, "nps", by="sector", weights="weight", population=population)
+    stored = pd.DataFrame(lk.to_records(table))
+    pd.testing.assert_frame_equal(lk.compare(stored, "sector"), lk.compare(table, "sector"))
+    texts = table.assign(**{name: table[name].astype(str) for name in ("w_promoters", "df")})
+    pd.testing.assert_frame_equal(lk.compare(texts, "sector"), lk.compare(table, "sector"))
+    decimals = table["w2_promoters"].map(Decimal)
+    made = lk.compare(table.assign(w2_promoters=decimals), "sector")
+    pd.testing.assert_frame_equal(made, lk.compare(table, "sector"))
+    with pytest.raises(ParameterError, match=r"^result: 'w_promoters' must hold numbers, not"):
+        lk.compare(table.assign(w_promoters="many"), "sector")
+
+
+def test_a_stored_table_without_any_error() -> None:
+    data = pd.DataFrame({"k": ["a", "b"], "ces": [4, 5], "w": [1.0, 2.0]})
+    table = lk.ces(data, "ces", by="k", weights="w")
+    stored = pd.DataFrame(lk.to_records(table))
+    assert stored["std_error"].isna().all()
+    row = only_row(lk.compare(stored, "k"))
+    assert (row["difference"], row["std_error"], row["p_value"]) == (-1.0, None, None)
+
+
+def test_cohorts_are_all_there_at_first_and_that_is_no_test() -> None:
+    log = pd.DataFrame(
+        {
+            "id": [1, 2, 3, 4, 5, 1, 3, 4, 5],
+            "day": ["2026-01-05"] * 2 + ["2026-02-05"] * 3 + ["2026-02-07"] + ["2026-03-05"] * 3,
+        }
+    )
+    cohorts = lk.cohort_retention(log, "id", "day", as_of="2026-04-30")
+    made = lk.compare(cohorts, "cohort", reference="previous", adjust="holm")
+    assert made.loc[made["cohort_age"] == 0, "p_value"].isna().all()
+    later = made[(made["cohort_age"] == 1) & made["difference"].notna()]
+    assert later["p_adjusted"].notna().all()

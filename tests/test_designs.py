@@ -277,6 +277,16 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ParameterError,
         r'^method="bootstrap" draws answers one by one, which weights',
     ),
+    "strata that are the clusters": (
+        {"strata": "account", "clusters": "account"},
+        DataError,
+        r"^strata='account': \d+ with a single cluster, which tells nothing of the spread",
+    ),
+    "a size that is no number": (
+        {"strata": "region", "population": {"north": 100, "south": "many"}},
+        TypeError,
+        r"^a size of population must be a number, not str\.$",
+    ),
     "infinite weights": (
         {"weights": "endless"},
         DataError,

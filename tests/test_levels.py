@@ -182,3 +182,14 @@ def test_previous_by_level_leaves_gaps_and_null_alone() -> None:
     assert _levels.previous(waves, "").tolist() == [-1, 0, 1, -1]
     rows, others = _levels.before(waves, "")
     assert list(zip(rows.tolist(), others.tolist(), strict=True)) == [(0, 1), (3, 0)]
+
+
+@pytest.mark.parametrize("value", [pd.Series([1]), [1], {"a": 1}, np.array([1])])
+def test_a_reference_is_one_level(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^reference must be one level of 'wave'"):
+        _levels.code_of(read({"wave": [3, 1]}, "wave"), value, "reference")
+
+
+def test_a_missing_value_is_no_level() -> None:
+    with pytest.raises(ParameterError, match=r"^reference=<NA> is no level of 'wave'"):
+        _levels.code_of(read({"wave": [3, 1]}, "wave"), pd.NA, "reference")

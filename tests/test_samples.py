@@ -91,8 +91,10 @@ def test_effective_sizes() -> None:
 
 def test_counts_of_text_are_refused_and_columns_of_nulls_are_empty() -> None:
     table = lk.nps_from_counts(promoters=[3], passives=[1], detractors=[1])
-    with pytest.raises(ParameterError, match="'n' must hold whole numbers"):
+    with pytest.raises(ParameterError, match="'n' must hold numbers"):
         read(table.assign(n="many"))
+    with pytest.raises(ParameterError, match="'n' must hold whole numbers, 0 or more"):
+        read(table.assign(n=2.5))
     assert read(table.assign(n=pd.Series([None], dtype=object))).n.tolist() == [0]
 
 

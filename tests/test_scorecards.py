@@ -422,3 +422,22 @@ def test_a_card_is_a_frame() -> None:
         lk.scorecard_matrix([1])
     with pytest.raises(TypeError, match="Collect it first"):
         lk.scorecard_matrix(pl.LazyFrame({"name": ["nps"]}))
+
+
+def test_a_total_beside_segments_that_share_accounts() -> None:
+    data = pd.DataFrame(
+        {"nps": [10, 3, 9, 7, 10, 0], "k": ["a", "b"] * 3, "account": [1, 1, 2, 2, 3, 3]}
+    )
+    total, split = (lk.nps(data, "nps", by=by, clusters="account") for by in (None, "k"))
+    card = lk.scorecard(total, split)
+    assert card["level"].tolist() == ["total", "a", "b"]
+
+
+def test_weighted_and_unweighted_figures_need_names() -> None:
+    data = pd.DataFrame({"nps": [10, 3, 9, 7], "k": ["a", "b"] * 2, "w": [1.0, 2.0, 1.0, 3.0]})
+    weighted, plain = lk.nps(data, "nps", weights="w"), lk.nps(data, "nps", by="k")
+    message = r"^The name 'nps' stands for weighted and for unweighted figures\. .* names="
+    with pytest.raises(ParameterError, match=message):
+        lk.scorecard(weighted, plain)
+    card = lk.scorecard(weighted, plain, names=["weighted", "plain"])
+    assert card["name"].tolist() == ["weighted", "plain", "plain"]

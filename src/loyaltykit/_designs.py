@@ -39,7 +39,7 @@ class Design(NamedTuple):
     def keys(self) -> list[str]:
         """Return the columns that must be kept apart when answers are added up."""
         names = (self.strata, self.clusters, self.population)
-        return [name for name in names if isinstance(name, str)]
+        return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
     @property
     def roles(self) -> dict[str, str]:
@@ -106,7 +106,13 @@ def _check_population(population: Any, strata: object) -> Population:
             "as a column or as a mapping of stratum to size."
         )
         raise ParameterError(msg)
-    return float(population)
+    return _check_size(population)
+
+
+def _check_size(size: Any) -> float:
+    if isinstance(size, bool) or not isinstance(size, Real):
+        _checks.wrong_type("a size of population", size, "a number")
+    return float(size)
 
 
 # ---- rows ---------------------------------------------------------------------------------------
@@ -240,22 +246,28 @@ def _weighed(
     kept = np.flatnonzero(slot < scale.no_answer)
     units = _units(frame, kept, rows.n[kept], design)
     cells, place = _cells(group[kept], slot[kept], rows, kept, units, width)
-    shared = False
-    if units.unit is not None:
-        pairs = _codes.distinct_pairs(group[kept], units.unit, units.size, size)
-        shared = len(pairs) > units.size
-    sampling = _sampling(design, shared=shared)
+    strata = len(units.strata.units)
+    shared = {
+        "clusters": units.unit is not None and _across(group[kept], units.unit, units.size, size),
+        "strata": _across(group[kept], units.stratum, strata, size),
+    }
+    sampling = _sampling(design, shared)
     return Weighed(tally, weight, square, cells, place, units.strata, sampling)
 
 
-def _sampling(design: Design, *, shared: bool = False) -> list[str]:
-    """Return the parts of a design beyond weights, as a definition names them."""
-    parts = {
-        "shared_clusters" if shared else "clusters": design.clusters,
-        "strata": design.strata,
-        "population": design.population,
-    }
-    return [part for part, given in parts.items() if given is not None]
+def _across(group: IntArray, unit: IntArray, units: int, groups: int) -> bool:
+    """Return whether a unit has answers in several groups."""
+    return len(_codes.distinct_pairs(group, unit, units, groups)) > units
+
+
+def _sampling(design: Design, shared: Mapping[str, bool] | None = None) -> list[str]:
+    """Return the parts of a design beyond weights, as a definition names them.
+
+    Those that lie in several rows of the table are shared.
+    """
+    parts = {name: getattr(design, name) for name in ("clusters", "strata", "population")}
+    named = [name for name, given in parts.items() if given is not None]
+    return [f"shared_{name}" if shared and shared.get(name) else name for name in named]
 
 
 def _groups(
@@ -378,7 +390,7 @@ def _population(
         if unnamed:
             msg = f"population= has no size for {_checks.listed(unnamed)} of {design.strata!r}."
             raise ParameterError(msg)
-        sizes = np.array([given[level] for level in levels], dtype=np.float64)
+        sizes = np.array([_check_size(given[level]) for level in levels])
     else:
         sizes = np.full(len(units), given)
     small = np.flatnonzero(~(sizes >= units))

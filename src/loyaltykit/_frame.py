@@ -243,6 +243,18 @@ def numbers(series: Series) -> tuple[npt.NDArray[Any], IntArray | None]:
     return values, codes
 
 
+def floats(series: Series) -> FloatArray | None:
+    """Return a small column's numbers by row, NaN for null; None where something is no number.
+
+    Decimals and texts that are numbers serve too: a stored table may come back in these.
+    """
+    values, codes = numbers(series)
+    if codes is None:
+        return np.asarray(values, dtype=np.float64)
+    parsed = parse_numbers(values)[1] if len(values) else np.zeros(0)
+    return None if np.isnan(parsed).any() else np.append(parsed, np.nan)[codes]
+
+
 def number_runs(series: Series) -> NumberRuns | None:
     """Return what reads the numbers of a run of rows, NaN for null; None for other columns.
 

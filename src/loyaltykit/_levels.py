@@ -157,7 +157,7 @@ def code_of(levels: Levels, value: object, parameter: str, also: Sequence[str] =
 
     The words in ``also`` are what the caller would take instead, for the message.
     """
-    if isinstance(value, (Sequence, set, dict, np.ndarray)) and not isinstance(value, str):
+    if hasattr(value, "__len__") and not isinstance(value, str):
         _checks.wrong_type(parameter, value, f"one level of {levels.name!r}")
     found = _same_time(levels, value) if levels.times is not None else _same_value(levels, value)
     if found is None:
@@ -175,9 +175,16 @@ def _same_value(levels: Levels, value: object) -> int | None:
     truth = isinstance(value, (bool, np.bool_))
     for i, level in enumerate(levels.levels):
         # True == 1, and is no level of numbers.
-        if level is not None and isinstance(level, bool) == truth and bool(level == value):
+        if level is not None and isinstance(level, bool) == truth and _is_same(level, value):
             return i
     return None
+
+
+def _is_same(level: object, value: object) -> bool:
+    try:
+        return bool(level == value)
+    except TypeError:  # a missing value of pandas is neither equal nor not
+        return False
 
 
 def _same_time(levels: Levels, value: object) -> int | None:

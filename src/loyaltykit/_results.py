@@ -141,6 +141,11 @@ def sampling_suffix(parts: Sequence[str]) -> str:
     return f";{SAMPLING}={'+'.join(parts)}" if parts else ""
 
 
+def without_sharing(definition: str) -> str:
+    """Return the definition of a metric whatever the rows of its table share."""
+    return definition.replace("shared_", "")
+
+
 def rate_definition(metric: str, freq: str) -> str:
     """Return the definition of a rate from a log."""
     words = f"basis=log;freq={freq};grace=0"

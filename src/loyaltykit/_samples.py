@@ -50,9 +50,10 @@ class Sample(NamedTuple):
         return _estimates.moments(self.metric, self.kind, self.weighted.squares)
 
     @property
-    def sampling(self) -> str:
+    def sampling(self) -> list[str]:
         """Return the parts of the sampling design beyond weights, as the definition names them."""
-        return self.definition.partition(f"{_results.SAMPLING}=")[2]
+        named = self.definition.partition(f"{_results.SAMPLING}=")[2]
+        return named.split("+") if named else []
 
 
 def read(frame: _frame.Frame) -> Sample:
@@ -164,6 +165,13 @@ def _with_variance(sample: Sample, weighted: _estimates.Weighted) -> _estimates.
     )
 
 
+def unstratified(sample: Sample) -> Sample:
+    """Return a sample with the errors it would have without strata, which are no smaller."""
+    if sample.weighted is None:
+        return sample
+    return sample._replace(weighted=_with_variance(sample, sample.weighted))
+
+
 def emptied(sample: Sample, rows: BoolArray) -> Sample:
     """Return the sample with nothing in the flagged rows, which are then known to be empty."""
 
@@ -229,14 +237,21 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
 
 
 def _integers(frame: _frame.Frame, name: str) -> IntArray:
-    values, codes = _frame.numbers(frame[name])
-    if codes is not None:  # no column of numbers; one of nulls alone has lost its type
-        if (codes >= 0).any():
-            msg = f"result: {name!r} must hold whole numbers, not {frame[name].dtype}."
-            raise ParameterError(msg)
-        return np.zeros(len(frame), dtype=np.int64)
-    whole: IntArray = np.nan_to_num(values, nan=0.0).astype(np.int64)
-    return whole
+    """Return a column of counts, 0 for null."""
+    values = _floats(frame, name)
+    counts = np.where(np.isnan(values), 0.0, values)
+    if not ((counts >= 0) & (counts == np.floor(counts)) | (name == "answer_sum")).all():
+        msg = f"result: {name!r} must hold whole numbers, 0 or more."
+        raise ParameterError(msg)
+    return counts.astype(np.int64)
+
+
+def _floats(frame: _frame.Frame, name: str) -> FloatArray:
+    values = _frame.floats(frame[name])
+    if values is None:
+        msg = f"result: {name!r} must hold numbers, not {frame[name].dtype}."
+        raise ParameterError(msg)
+    return values
 
 
 def _whole(frame: _frame.Frame) -> BoolArray:
@@ -251,10 +266,7 @@ def _weighted(frame: _frame.Frame, metric: str, definition: str) -> _estimates.W
     if not names or names[0] not in frame.columns:
         return None
     _checks.check_result(frame.columns, (*names, *_results.DESIGN), f"a weighted {metric}")
-    floats = {
-        name: _frame.numbers(frame[name])[0].astype(np.float64)
-        for name in (*names, "std_error", *_results.DESIGN)
-    }
+    floats = {name: _floats(frame, name) for name in (*names, "std_error", *_results.DESIGN)}
     if np.isnan(floats[names[0]]).any():
         msg = (
             f"result mixes weighted and unweighted rows: {names[0]!r} is null in "

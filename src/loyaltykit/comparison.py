@@ -254,15 +254,21 @@ def compare(
     -----
     The two sides are taken as independent answers. The same customers asked twice are not.
 
-    Rows where a side has no answer, or a period or cohort not observed in full, stay with a null
-    difference. Across periods or cohorts, the rest leaves those cells out. Means need two answers
-    on each side, and spread on one of them.
+    Rows where a side has no answer, or a period or cohort not observed in full, stay with a
+    null difference. Cohorts at age 0, where all are retained, have no p. Across periods or
+    cohorts, the rest leaves those cells out. Means need two answers on each side, and spread on
+    one of them.
 
     Where a table does not say its periods, as survey tables do not, "previous" takes the coarsest
     of year, quarter, month, week and day that has all its dates for first days.
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
-    freedom of the sample. A null key is a level of its own, but cannot be named as the reference.
+    freedom of the sample. Where strata go across the rows, these are not independent; the errors
+    are then those without strata, which are no smaller. Tables of several calls are taken as
+    independent samples: the same clusters in both are not seen.
+
+    A null key is a level of its own, but cannot be named as the reference. A total that stands in
+    the table beside its segments is a segment to "rest": leave it out.
 
     References
     ----------
@@ -309,6 +315,8 @@ def compare(
         return _difference_table(frame, keys, across, none, others, columns)
     sample = _samples.read(frame)
     _refuse_shared_clusters(sample)
+    if "shared_strata" in sample.sampling:
+        sample = _samples.unstratified(sample)
     method = _checks.check_comparison(sample.kind, method, weighted=sample.weighted is not None)
     levels = _levels.read(frame, keys, across)
     rows, others = _chosen(levels, reference, sample.definition)
@@ -319,6 +327,10 @@ def compare(
     else:
         other, n_other = _samples.take(sample, others), n[others]
     columns = {"n": n[rows], "n_reference": n_other, **_compared(one, other, method, pivot)}
+    if "cohort_age" in keys:  # all of a cohort is there at first: nothing to test
+        at_first = _frame.numbers(frame["cohort_age"])[0][rows] == 0
+        for name in ("statistic", "df", "p_value"):
+            columns[name] = np.where(at_first, np.nan, columns[name])
     columns["p_adjusted"] = _adjustment.adjusted(columns["p_value"], adjust)
     words = {"metric": sample.metric, "adjust": adjust, "confidence_level": level, "method": method}
     unit = {"unit": _UNITS[sample.kind], "definition": sample.definition}
@@ -345,11 +357,18 @@ def _other_keys(frame: _frame.Frame, across: str) -> list[str]:
 
 
 def _refuse_shared_clusters(sample: _samples.Sample) -> None:
-    if "shared_clusters" in sample.sampling.split("+"):
+    if "shared_clusters" in sample.sampling:
         msg = (
             "The rows of the table share clusters: answers of one cluster lie in several rows, so "
             "that their errors are not independent. Compare the same people with compare_paired, "
             "or split by something that is constant within a cluster."
+        )
+        raise ParameterError(msg)
+    if "shared_strata" in sample.sampling and "clusters" in sample.sampling:
+        msg = (
+            "The strata of the table go across its rows, which makes the errors of clusters "
+            "depend on one another. Leave strata= out, or split by something that is constant "
+            "within a stratum."
         )
         raise ParameterError(msg)
 

@@ -81,6 +81,7 @@ def scorecard(*results: Any, names: Sequence[str] | None = None) -> Any:
     ]
     card = _frame.stack(parts)
     _one_definition_each(card)
+    _all_or_none_weighted(frames, parts)
     return card.to_native()
 
 
@@ -174,12 +175,28 @@ def _text(value: Any) -> str:
 
 def _one_definition_each(card: _frame.Frame) -> None:
     pairs = card.select("name", "definition").unique()
-    names = pairs["name"].to_list()
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        rows = pairs.filter(pairs["name"] == twice[0])
-        msg = (
-            f"The name {twice[0]!r} stands for several definitions: "
-            f"{_checks.listed(sorted(rows['definition'].to_list()))}. Tell them apart with names=."
-        )
-        raise ParameterError(msg)
+    found: dict[str, set[str]] = {}
+    for name, definition in zip(
+        pairs["name"].to_list(), pairs["definition"].to_list(), strict=True
+    ):
+        found.setdefault(name, set()).add(_results.without_sharing(definition))
+    for name, definitions in sorted(found.items()):
+        if len(definitions) > 1:
+            msg = (
+                f"The name {name!r} stands for several definitions: "
+                f"{_checks.listed(sorted(definitions))}. Tell them apart with names=."
+            )
+            raise ParameterError(msg)
+
+
+def _all_or_none_weighted(frames: Sequence[_frame.Frame], parts: Sequence[_frame.Frame]) -> None:
+    """Refuse a name for weighted and for unweighted figures: their definitions are the same."""
+    weighted = [_results.DESIGN[0] in frame.columns for frame in frames]
+    names = [set(part["name"].to_list()) for part in parts]
+    for name in sorted(set().union(*names)):
+        if len({flag for flag, held in zip(weighted, names, strict=True) if name in held}) > 1:
+            msg = (
+                f"The name {name!r} stands for weighted and for unweighted figures. "
+                "Tell them apart with names=."
+            )
+            raise ParameterError(msg)
