@@ -486,8 +486,8 @@ def test_comparisons(kind: str, default: str, others: list[str]) -> None:
 
 def test_comparisons_that_do_not_suit() -> None:
     cases = [
-        ("net", "welch", "does not compare net scores: 'mover', 'adjusted_wald' does"),
-        ("mean", "mover", "does not compare means: 'welch' does"),
+        ("net", "welch", "does not compare net scores. Take 'mover', 'adjusted_wald'"),
+        ("mean", "mover", "does not compare means. Take 'welch'"),
         ("net", "n_minus_1", "does not compare net scores"),
         ("share", "movr", "method='movr' is not one of .* Did you mean 'mover'"),
     ]

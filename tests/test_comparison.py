@@ -620,9 +620,10 @@ def test_adjusted_p_values_in_r() -> None:
         made = column(lk.compare(table, "group", adjust=adjust), "p_adjusted")
         assert made == _adjustment.adjusted(np.array(plain), adjust).tolist()
     assert column(lk.compare(table, "group", adjust="none"), "p_adjusted") == plain
-    assert _adjustment.adjusted(np.array([0.01, 0.02, 0.03, 0.04]), "holm") == pytest.approx(
-        [0.04, 0.06, 0.06, 0.06]
-    )
+    four = np.array([0.01, 0.02, 0.03, 0.04])
+    assert _adjustment.adjusted(four, "holm") == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert _adjustment.adjusted(four, "bh") == pytest.approx([0.04] * 4)
+    assert column(lk.compare(table, "group"), "p_adjusted") == pytest.approx(naive_holm(plain))
 
 
 def test_the_rest_is_all_others_added_up(engine: Engine) -> None:

@@ -119,13 +119,23 @@ def test_against_sums_over_answers_one_by_one(engine: Engine, metric: str, desig
 
 @pytest.mark.parametrize("times", [10.0, 1e-6])
 def test_weights_are_no_frequencies(times: float) -> None:
-    """Weights in statsmodels' DescrStatsW are: ten times the weight is a third of its error."""
+    """Ten times the weight is the same answer."""
     data = pd.DataFrame(sample(2))
     plain = lk.nps(data, "answer", by="sector", weights="weight", scale=(1, 10))
     data["weight"] *= times
     scaled = lk.nps(data, "answer", by="sector", weights="weight", scale=(1, 10))
     names = ["n", "estimate", "std_error", "ci_low", "ci_high", "n_effective", "df"]
     pd.testing.assert_frame_equal(plain[names], scaled[names], rtol=1e-12)
+
+
+def test_weights_of_statsmodels_are_frequencies() -> None:
+    """DescrStatsW(y, w).std_mean is 0.203279, and 0.061571 with ten times the weights (0.15.0)."""
+    data = pd.DataFrame({"nps": [10, 9, 7, 0, 10, 8, 9, 3], "w": [1, 2, 1, 0.5, 3, 1, 2, 0.5]})
+    errors = [
+        lk.nps(data.assign(w=data["w"] * times), "nps", weights="w")["std_error"][0] / 100
+        for times in (1, 10)
+    ]
+    assert errors == pytest.approx([0.20682397582487075] * 2, rel=1e-12)
 
 
 def test_ten_equal_answers_of_thirty_accounts_are_thirty_answers() -> None:

@@ -61,8 +61,27 @@ def test_newcombe_1998(
     assert (made["ci_low"], made["ci_high"]) == pytest.approx(limits, abs=6e-5)
     expected = oracles.mover_interval(oracles.wilson_limits(*one), oracles.wilson_limits(*other))
     assert (made["ci_low"], made["ci_high"]) == pytest.approx(expected, abs=1e-12)
-    # 10 of 10 against 0 of 10 and 9 of 10 against 3 of 10 stop statsmodels' score interval.
-    assert 0.0 <= made["p_value"] <= 1.0
+    assert (made["p_value"] < 0.05) == (made["ci_low"] > 0 or made["ci_high"] < 0)
+
+
+def test_what_statsmodels_cannot_do() -> None:
+    """Its score interval of 10 of 10 against 0 of 10 raises a ValueError (0.15.0)."""
+    made = row(_differences.mover(share((10, 10)), share((0, 10)), pivot()))
+    assert made["ci_high"] == 1.0
+    assert made["p_value"] == pytest.approx(8.948084e-07, rel=1e-6)
+
+
+def test_an_interval_that_does_not_contradict_its_p() -> None:
+    """0 of 20 against 4 of 20.
+
+    statsmodels' score test says p = 0.035 (0.15.0, without correction) beside Newcombe's interval,
+    -0.4160 to 0.0005, which holds 0.
+    """
+    made = row(_differences.mover(share((0, 20)), share((4, 20)), pivot()))
+    assert (made["ci_low"], made["ci_high"]) == pytest.approx(
+        (-0.4160174322518936, 0.0005091271200974024), abs=1e-12
+    )
+    assert 0.05 < made["p_value"] < 0.06
 
 
 def test_net_scores_of_the_issue() -> None:

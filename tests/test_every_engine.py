@@ -358,7 +358,7 @@ REFUSALS: dict[str, Refusal] = {
             e.frame({"a": [9, 8], "n": [2, 3], "w": [2.0, 3.0]}), "a", counts="n", weights="w"
         ),
         ColumnNotFoundError,
-        r"^weights with counts='w_sq': data has no such column",
+        r"^squares of the weights='w_sq': data has no such column",
     ),
     "a zone for texts that have none": (
         lambda e: lk.customer_flow(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from loyaltykit import _frame, _pairs, _tally
+from loyaltykit import _differences, _frame, _pairs, _tally
 from loyaltykit.errors import ParameterError
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -50,16 +50,12 @@ def test_values(made: _pairs.Rule, values: list[int], unit: str, method: str) ->
     assert made.low_is_good == ("direction=effort" in made.definition)
 
 
+TWO_SIDED = _differences.Pivot("two-sided", 0.95)
+
+
 def test_parameters_of_another_metric() -> None:
-    with pytest.raises(ParameterError, match=r"^'promoter_min': of metric='nps', but"):
+    with pytest.raises(ParameterError, match=r"^'promoter_min' belongs to metric='nps', and"):
         _pairs.rule_of("csat", None, {**DEFAULTS, "nps": {"promoter_min": 8, "detractor_max": 6}})
-
-
-@pytest.mark.parametrize(
-    ("alternative", "wanted"), [("two-sided", 0.95), ("greater", 0.9), ("less", 0.9)]
-)
-def test_level_of_the_two_sided_interval(alternative: str, wanted: float) -> None:
-    assert _pairs.check_level(0.95, alternative) == pytest.approx(wanted)
 
 
 def test_rows_may_stand_for_several() -> None:
@@ -99,7 +95,7 @@ def test_paired_t_of_100000_groups_at_once() -> None:
         after=change.sum(axis=1).tolist(),
         squares=(change**2).sum(axis=1).tolist(),
     )
-    made = _pairs.tested(sums, rule("nps"), "two-sided", 0.95)
+    made = _pairs.tested(sums, rule("nps"), TWO_SIDED)
     wanted = stats.ttest_1samp(change[0], 0)
     assert [made.statistic[0], made.p_value[0]] == pytest.approx(
         [wanted.statistic, wanted.pvalue], rel=1e-10
@@ -110,7 +106,7 @@ def test_paired_t_of_100000_groups_at_once() -> None:
 
 def test_mcnemar_depends_on_those_who_changed_only() -> None:
     sums = pairs(n=[20, 2000, 0, 5], gained=[9, 9, 0, 0], lost=[3, 3, 0, 0])
-    made = _pairs.tested(sums, rule("csat"), "two-sided", 0.95)
+    made = _pairs.tested(sums, rule("csat"), TWO_SIDED)
     # z = 6 / sqrt(12), p from the normal table.
     assert made.statistic[:2] == pytest.approx([3**0.5] * 2)
     assert made.p_value[:2] == pytest.approx([0.0833] * 2, abs=5e-5)

@@ -641,17 +641,17 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a parameter of another metric": (
         {"satisfied_min": 4},
         ParameterError,
-        r"^'satisfied_min': of metric='csat', but metric is 'nps'\.$",
+        r"^'satisfied_min' belongs to metric='csat', and metric is 'nps'\.$",
     ),
     "cut-offs of another metric": (
         {"metric": "ces", "promoter_min": 5},
         ParameterError,
-        r"^'promoter_min': of metric='nps', but metric is 'ces'\.$",
+        r"^'promoter_min' belongs to metric='nps', and metric is 'ces'\.$",
     ),
     "a statistic of another metric": (
         {"metric": "csat", "statistic": "box", "direction": "effort"},
         ParameterError,
-        r"^'direction', 'statistic': of metric='ces'",
+        r"^'direction', 'statistic' belongs to metric='ces'",
     ),
     "cut-offs off the scale": ({"scale": (1, 5)}, ParameterError, r"^promoter_min=9 and detractor"),
     "a level in percent": ({"confidence_level": 95}, ParameterError, r"Did you mean 0\.95\?"),

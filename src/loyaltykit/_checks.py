@@ -265,7 +265,7 @@ def check_comparison(kind: str, method: object, *, weighted: bool) -> str:
     known = {name for names in _COMPARISONS.values() for name in names}
     if isinstance(method, str) and method in known and method not in allowed:
         what = {"net": "net scores", "share": "shares", "mean": "means"}[kind]
-        msg = f"method={method!r} does not compare {what}: {listed(allowed)} does."
+        msg = f"method={method!r} does not compare {what}. Take {listed(allowed)}, or none."
         raise ParameterError(msg)
     return check_choice("method", method, allowed)
 

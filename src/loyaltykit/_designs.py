@@ -47,7 +47,7 @@ class Design(NamedTuple):
         roles = self._asdict()
         squares = roles.pop("squares")
         named = {role: name for role, name in roles.items() if isinstance(name, str)}
-        return named if squares is None else {**named, "weights with counts": squares}
+        return named if squares is None else {**named, "squares of the weights": squares}
 
 
 class Rows(NamedTuple):

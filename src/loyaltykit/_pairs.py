@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, stdtr
 
-from loyaltykit import _checks, _codes, _frame, _intervals, _results, _tally
+from loyaltykit import _checks, _codes, _differences, _frame, _intervals, _results, _tally
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -22,7 +21,6 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "csat": {"satisfied_min": None},
     "ces": {"direction": "ease", "statistic": "mean", "easy_min": None},
 }
-_ALTERNATIVES = ("two-sided", "greater", "less")
 
 
 class Rule(NamedTuple):
@@ -68,24 +66,15 @@ class Test(NamedTuple):
 # ---- how an answer counts -----------------------------------------------------------------------
 
 
-def check_level(confidence_level: object, alternative: object) -> float:
-    """Return the level of the two-sided interval that has the limit, or the two, to report."""
-    level = _checks.check_confidence_level(confidence_level)
-    if _checks.check_choice("alternative", alternative, _ALTERNATIVES) == "two-sided":
-        return level
-    if level <= 0.5:
-        msg = f"confidence_level={level:g} must be above 0.5 with alternative={alternative!r}."
-        raise ParameterError(msg)
-    return 2.0 * level - 1.0
-
-
 def rule_of(metric: str, scale: tuple[int, int] | None, options: dict[str, dict[str, Any]]) -> Rule:
     """Return how the answers of a metric count; refuse what belongs to another metric."""
     _checks.check_choice("metric", metric, tuple(_DEFAULTS))
     for other, given in options.items():
         changed = [name for name, value in given.items() if value != _DEFAULTS[other][name]]
         if changed and other != metric:
-            msg = f"{_checks.listed(changed)}: of metric={other!r}, but metric is {metric!r}."
+            msg = (
+                f"{_checks.listed(changed)} belongs to metric={other!r}, and metric is {metric!r}."
+            )
             raise ParameterError(msg)
     ends = _checks.check_scale(_SCALES[metric] if scale is None else scale)
     points = _tally.points(ends)
@@ -196,53 +185,28 @@ def per_pair(total: IntArray, n: IntArray, rule: Rule) -> FloatArray:
     return means
 
 
-def tested(pairs: Pairs, rule: Rule, alternative: str, level: float) -> Test:
-    """Return the test of a rule, in the unit of its values; the level is that of `check_level`."""
+def tested(pairs: Pairs, rule: Rule, pivot: _differences.Pivot) -> Test:
+    """Return the test of a rule, in the unit of its values."""
     test = _mcnemar if rule.method == "mcnemar" else _paired_t
-    return test(pairs, rule, alternative, level)
+    return test(pairs, rule, pivot)
 
 
-def _paired_t(pairs: Pairs, rule: Rule, alternative: str, level: float) -> Test:
+def _paired_t(pairs: Pairs, rule: Rule, pivot: _differences.Pivot) -> Test:
     change = pairs.after - pairs.before
-    mean, error, low, high = _intervals.mean_t(change, pairs.squares, pairs.n, level)
+    mean, error, low, high = _intervals.mean_t(change, pairs.squares, pairs.n, pivot.level)
     nothing, spread = np.full(len(mean), np.nan), error > 0
     t = np.divide(mean, error, out=nothing, where=spread)
     df = np.where(spread, pairs.n - 1.0, np.nan)
-    p = stdtr(df, _tail(t, alternative)) * _tails(alternative)
-    low, high = _one_sided(low, high, rule.reach, alternative)
-    if rule.unit == "points":
-        low, high = np.maximum(low, -rule.reach), np.minimum(high, rule.reach)
-    return Test(error, low, high, t, df, p)
+    if rule.unit == "points" or pivot.alternative != "two-sided":
+        low, high = pivot.limits(low, high, rule.reach)
+    return Test(error, low, high, t, df, pivot._replace(df=df).p_value(t))
 
 
-def _mcnemar(pairs: Pairs, rule: Rule, alternative: str, level: float) -> Test:
-    low, high = _intervals.tango(pairs.gained, pairs.lost, pairs.n, level)
+def _mcnemar(pairs: Pairs, rule: Rule, pivot: _differences.Pivot) -> Test:
+    low, high = _intervals.tango(pairs.gained, pairs.lost, pairs.n, pivot.level)
     error = _intervals.nps_std_error(pairs.gained, pairs.lost, pairs.n)
     # Nobody who changed sides is as little a sign of change as can be.
     sides = np.maximum(pairs.gained + pairs.lost, 1)
     z = np.where(pairs.n > 0, (pairs.gained - pairs.lost) / np.sqrt(sides), np.nan)
-    p = ndtr(_tail(z, alternative)) * _tails(alternative)
-    low, high = _one_sided(low, high, rule.reach, alternative)
-    return Test(error, low, high, z, np.full(len(z), np.nan), p)
-
-
-def _tail(statistic: FloatArray, alternative: str) -> FloatArray:
-    """Return the statistic turned so that what speaks for the alternative lies below 0."""
-    if alternative == "two-sided":
-        return -np.abs(statistic)
-    return -statistic if alternative == "greater" else statistic
-
-
-def _tails(alternative: str) -> int:
-    return 2 if alternative == "two-sided" else 1
-
-
-def _one_sided(
-    low: FloatArray, high: FloatArray, reach: int, alternative: str
-) -> tuple[FloatArray, FloatArray]:
-    """Open an interval to the end of the scale, on the side that the test does not look at."""
-    if alternative == "greater":
-        return low, np.where(np.isnan(high), np.nan, float(reach))
-    if alternative == "less":
-        return np.where(np.isnan(low), np.nan, -float(reach)), high
-    return low, high
+    low, high = pivot.limits(low, high, rule.reach)
+    return Test(error, low, high, z, np.full(len(z), np.nan), pivot.p_value(z))

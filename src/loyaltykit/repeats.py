@@ -15,6 +15,7 @@ from loyaltykit import (
     _codes,
     _customers,
     _dask,
+    _differences,
     _frame,
     _pairs,
     _partitions,
@@ -323,11 +324,12 @@ def compare_paired(
     )
     _checks.check_choice("errors", errors, ("raise", "coerce"))
     _checks.check_choice("adjust", adjust, _adjustment.ADJUSTMENTS)
-    level = _pairs.check_level(confidence_level, alternative)
+    level = _checks.check_confidence_level(confidence_level)
+    pivot = _differences.Pivot(_checks.check_alternative(alternative, level), level)
     points = _tally.make_scale(rule.scale, missing)
     keys, pairs = _counted(data, before, after, by, rule, points, errors)
     difference = pairs.after - pairs.before
-    tested = _pairs.tested(pairs, rule, alternative, level)
+    tested = _pairs.tested(pairs, rule, pivot)
     columns: dict[str, Any] = {
         "metric": rule.metric,
         "level": after,
