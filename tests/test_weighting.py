@@ -461,3 +461,10 @@ def test_raked_weights_weigh_a_score() -> None:
     assert table.loc[0, "estimate"] == pytest.approx(50.0)  # the mean of 100 and 0
     assert table.loc[0, "w_promoters"] == pytest.approx(6.0)
     assert lk.design_effect(weighted["weight"]) == pytest.approx(weighted["design_effect"][0])
+
+
+def test_targets_may_be_the_value_counts_of_a_census() -> None:
+    data = pd.DataFrame({"sector": ["B2B"] * 6 + ["B2C"] * 2})
+    census = pd.Series(["B2B", "B2C"] * 50).value_counts()
+    made = lk.rake(data, {"sector": census})
+    pd.testing.assert_frame_equal(made, lk.rake(data, {"sector": {"B2B": 1, "B2C": 1}}))

@@ -78,7 +78,7 @@ def nps(
     rng : int or numpy.random.Generator, optional
         Seed or generator of the bootstrap's draws.
     n_resamples : int, optional
-        How many of them.
+        How many of them, at least 100. With a hundred thousand groups take a few hundred.
     scale : tuple of int, optional
         Lowest and highest point that could be chosen.
     promoter_min, detractor_max : int, optional
@@ -104,7 +104,10 @@ def nps(
     ColumnNotFoundError
         If a named column is not in `data`.
     DataError
-        If an answer is off the scale, fractional or not a number, or a date cannot be read.
+        If an answer is off the scale, fractional or not a number, or a date cannot be read; if a
+        weight is missing, negative or infinite; if a cluster or stratum is null, a cluster lies in
+        several strata, a stratum has one cluster (or answer) only, or a population is less than
+        what was sampled of it.
     ParameterError
         If a parameter has a value that is not allowed.
 
@@ -257,7 +260,7 @@ def csat(
     rng : int or numpy.random.Generator, optional
         Seed or generator of the bootstrap's draws.
     n_resamples : int, optional
-        How many of them.
+        How many of them, at least 100. With a hundred thousand groups take a few hundred.
     scale : tuple of int, optional
         Lowest and highest point that could be chosen: (1, 5), (1, 10), (1, 3), (0, 1).
     satisfied_min : int, optional
@@ -281,7 +284,10 @@ def csat(
     ColumnNotFoundError
         If a named column is not in `data`.
     DataError
-        If an answer is off the scale, fractional or not a number, or a date cannot be read.
+        If an answer is off the scale, fractional or not a number, or a date cannot be read; if a
+        weight is missing, negative or infinite; if a cluster or stratum is null, a cluster lies in
+        several strata, a stratum has one cluster (or answer) only, or a population is less than
+        what was sampled of it.
     ParameterError
         If a parameter has a value that is not allowed.
 
@@ -411,7 +417,7 @@ def ces(
     rng : int or numpy.random.Generator, optional
         Seed or generator of the bootstrap's draws.
     n_resamples : int, optional
-        How many of them.
+        How many of them, at least 100. With a hundred thousand groups take a few hundred.
     scale : tuple of int, optional
         Lowest and highest point that could be chosen.
     direction : {"ease", "effort"}, optional
@@ -441,7 +447,10 @@ def ces(
     ColumnNotFoundError
         If a named column is not in `data`.
     DataError
-        If an answer is off the scale, fractional or not a number, or a date cannot be read.
+        If an answer is off the scale, fractional or not a number, or a date cannot be read; if a
+        weight is missing, negative or infinite; if a cluster or stratum is null, a cluster lies in
+        several strata, a stratum has one cluster (or answer) only, or a population is less than
+        what was sampled of it.
     ParameterError
         If a parameter has a value that is not allowed.
 

@@ -44,7 +44,8 @@ def tally(
         Key columns. A null key has rows of its own.
     weights : str, optional
         Column of sampling weights, as in `nps`. With `counts` it is the column of their sums, and
-        that of the sums of their squares stands beside it with "_sq" after the name.
+        that of the sums of their squares stands beside it with "_sq" after the name. A column of
+        strata is kept by naming it in `by`.
     clusters : str, optional
         Column of the units that were sampled, as in `nps`: one row for each and each answer.
     counts : str, optional

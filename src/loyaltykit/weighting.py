@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _checks, _frame
 from loyaltykit.errors import ConvergenceWarning, DataError, ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -38,7 +41,7 @@ def _sums(codes: IntArray, values: FloatArray, size: int) -> FloatArray:
 
 def rake(
     data: Any,
-    targets: Mapping[str, Mapping[Any, float]],
+    targets: Mapping[str, Mapping[Any, float] | pd.Series[Any]],
     *,
     weights: str | None = None,
     max_iterations: int = 100,
@@ -59,7 +62,7 @@ def rake(
     ----------
     data : DataFrame
         One row per respondent, in memory: pandas, Polars or PyArrow.
-    targets : mapping of str to mapping
+    targets : mapping of str to mapping or Series
         For each column its levels and their shares or totals in the population, as in
         ``{"sector": {"B2B": 0.2, "B2C": 0.8}}``. Each column is normalised to a sum of 1, so that
         0.2, 20 and 20,000 companies say the same. Rows of a level whose target is 0 get weight 0.
@@ -220,7 +223,9 @@ def _check_targets(targets: object) -> dict[str, dict[Any, float]]:
     return {name: _check_shares(f"targets[{name!r}]", targets[name]) for name in names}
 
 
-def _check_shares(name: str, shares: object) -> dict[Any, float]:
+def _check_shares(name: str, shares: Any) -> dict[Any, float]:
+    if not isinstance(shares, Mapping) and hasattr(shares, "to_dict"):
+        shares = shares.to_dict()  # such as pandas' value_counts of a census
     if not isinstance(shares, Mapping):
         _checks.wrong_type(name, shares, "a mapping of levels to shares or totals")
     for level, share in shares.items():
