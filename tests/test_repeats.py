@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import loyaltykit as lk
-from loyaltykit import repeats
+from loyaltykit import _results
 from loyaltykit.errors import (
     ColumnNotFoundError,
     DataError,
@@ -295,7 +295,7 @@ def paired(frame: Any, before: str = "was", after: str = "now", **options: Any) 
 
 
 def test_columns(engine: Engine) -> None:
-    assert list(repeats.COMPARE_PAIRED) == COLUMNS
+    assert list(_results.COMPARE_PAIRED) == COLUMNS
     frame = engine.frame(PANEL)
     made = paired(frame, by="sector", missing=(11,))
     assert type(made) is type(frame)

@@ -59,6 +59,7 @@ _REST_OF = {
 
 NET, SHARE, MEAN = "net", "share", "mean"
 _UNITS = {NET: "points", SHARE: "percent", MEAN: "scale_points"}
+_UNITS_OF_DIFFERENCES = {**_UNITS, SHARE: "percentage_points"}
 _FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
 
 
@@ -234,6 +235,11 @@ def kind(metric: str, definition: str) -> str:
 def unit(kind: str) -> str:
     """Return the unit of an estimate of this kind."""
     return _UNITS[kind]
+
+
+def difference_unit(kind: str) -> str:
+    """Return the unit of a difference between two estimates of this kind."""
+    return _UNITS_OF_DIFFERENCES[kind]
 
 
 def factor(kind: str) -> float:

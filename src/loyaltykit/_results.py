@@ -82,6 +82,11 @@ COMPARE = (
 )
 # Beside these: the other keys first, the key explained before its reference, the segments after it.
 EXPLAIN_CHANGE = ("metric", "reference", "part", *ESTIMATES, "unit", "definition")
+COMPARE_PAIRED = (
+    *("metric", "level", "reference", "n", "n_reference", "n_missing"),
+    *COMPARE[COMPARE.index("estimate") :],
+)
+RAKED = ("weight", "converged", "iterations", "design_effect", "weight_max")  # added to the rows
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
 # Columns of the tables that the design promises: a key of that name could never be told from them.

@@ -161,11 +161,6 @@ def _as_of(frame: _frame.Frame, length: int) -> dict[str, npt.NDArray[Any]]:
 
 # ---- compare ------------------------------------------------------------------------------------
 
-_UNITS = {
-    _estimates.NET: "points",
-    _estimates.SHARE: "percentage_points",
-    _estimates.MEAN: "scale_points",
-}
 # The table's own estimates and errors: any method that knows the error will do.
 _PLAIN = {_estimates.NET: "wald", _estimates.SHARE: "wilson", _estimates.MEAN: "t"}
 _KERNELS = {
@@ -308,7 +303,8 @@ def compare(
     pivot = _differences.Pivot(_checks.check_alternative(alternative, level), level)
     if not len(frame):
         none: IntArray = np.zeros(0, dtype=np.int64)
-        columns: dict[str, Any] = {name: np.zeros(0) for name in _results.COMPARE[1:]}
+        columns: dict[str, Any] = {name: np.zeros(0) for name in _results.COMPARE}
+        del columns["reference"]
         columns |= {"n": none, "n_reference": none}
         columns |= dict.fromkeys(("metric", "adjust", "method", "unit", "definition"), "")
         others = None if isinstance(reference, str) and reference == _levels.REST else none
@@ -333,7 +329,7 @@ def compare(
             columns[name] = np.where(at_first, np.nan, columns[name])
     columns["p_adjusted"] = _adjustment.adjusted(columns["p_value"], adjust)
     words = {"metric": sample.metric, "adjust": adjust, "confidence_level": level, "method": method}
-    unit = {"unit": _UNITS[sample.kind], "definition": sample.definition}
+    unit = {"unit": _estimates.difference_unit(sample.kind), "definition": sample.definition}
     return _difference_table(frame, keys, across, rows, others, {**columns, **words, **unit})
 
 

@@ -26,7 +26,6 @@ FloatArray = npt.NDArray[np.float64]
 
 PARTS = ("mix", "within")
 _NO_KEYS = (*_levels.PERIODS, "cohort_age", "coverage")
-_UNITS = {"points": "points", "percent": "percentage_points", "scale_points": "scale_points"}
 
 
 class _Pairs(NamedTuple):
@@ -176,7 +175,7 @@ def explain_change(
     inferred = not sample.sampling and _samples.constant(frame, "method") != "none"
     words = {
         "metric": sample.metric,
-        "unit": _UNITS[_estimates.unit(sample.kind)],
+        "unit": _estimates.difference_unit(sample.kind),
         "definition": sample.definition,
     }
     found = _explained(sample, pairs, level, inferred=inferred)

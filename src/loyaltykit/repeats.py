@@ -26,15 +26,6 @@ from loyaltykit import (
 )
 from loyaltykit.errors import ParameterError
 
-# What follows the key columns of compare_paired.
-COMPARE_PAIRED = (
-    *("metric", "level", "reference", "n", "n_reference", "n_missing"),
-    *("estimate", "estimate_reference", "difference", "std_error", "ci_low", "ci_high"),
-    *("statistic", "df", "p_value", "p_adjusted", "adjust"),
-    *("confidence_level", "method", "unit", "definition"),
-)
-
-
 # ---- one answer each ----------------------------------------------------------------------------
 
 
@@ -350,7 +341,9 @@ def compare_paired(
     }
     for name in ("std_error", "ci_low", "ci_high"):
         columns[name] = rule.factor * columns[name]
-    return _frame.table(keys, {name: columns[name] for name in COMPARE_PAIRED}, len(pairs.n))
+    return _frame.table(
+        keys, {name: columns[name] for name in _results.COMPARE_PAIRED}, len(pairs.n)
+    )
 
 
 def _counted(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _frame
+from loyaltykit import _checks, _frame, _results
 from loyaltykit.errors import ConvergenceWarning, DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-RAKED = ("weight", "converged", "iterations", "design_effect", "weight_max")
 _MOST_SHOWN = 6
 
 
@@ -152,7 +151,7 @@ def rake(
         "weight_max": float(weight.max()),
     }
     made = _frame.open_frame(_frame.table(frame.select([]), added, len(frame)))
-    return frame.with_columns(*(made[name] for name in RAKED)).to_native()
+    return frame.with_columns(*(made[name] for name in _results.RAKED)).to_native()
 
 
 def design_effect(weights: Any) -> float:
@@ -256,7 +255,7 @@ def _check_tolerance(tolerance: object) -> float:
 
 
 def _check_free(columns: Sequence[str]) -> None:
-    taken = [name for name in RAKED if name in columns]
+    taken = [name for name in _results.RAKED if name in columns]
     if taken:
         msg = f"data already has {_checks.listed(taken)}, which rake adds. Rename or drop them."
         raise ParameterError(msg)
