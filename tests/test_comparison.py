@@ -484,7 +484,9 @@ def weighted_table(rows: list[tuple[str, int, float]], keys: list[str], sampling
         {name: np.array(each[i]) for i, name in enumerate(names)} for each in (weights, squares)
     ]
     df = np.full(len(keys), size - 1.0)
-    made = _estimates.Weighted(by_bucket[0], by_bucket[1], np.array(variance), np.array(kish), df)
+    unknown = np.full(len(keys), np.inf)
+    sums = by_bucket[0], by_bucket[1]
+    made = _estimates.Weighted(*sums, np.array(variance), np.array(kish), unknown, df)
     tally = {name: np.array(counts[i], dtype=np.int64) for i, name in enumerate(names)}
     n = np.sum(list(tally.values()), axis=0)
     head = {} if keys == ["all"] else {"sector": keys}
@@ -800,6 +802,7 @@ def test_weighted_means_and_shares(metric: str) -> None:
         {name: (weights**2 * part).sum(axis=1) for name, part in parts.items()},
         9 / 8 * (moved**2).sum(axis=1),
         kish,
+        np.full(2, np.inf),
         np.full(2, 8.0),
     )
     counts = {name: parts[name].sum(axis=1).astype(np.int64) for name in _results.COUNTS[metric]}
@@ -823,11 +826,15 @@ def test_weighted_means_and_shares(metric: str) -> None:
     unit = 1 if metric == "ces" else 100
     assert row["difference"] == pytest.approx(unit * (mean[0] - mean[1]))
     assert row["std_error"] == pytest.approx(unit * error)
-    assert row["df"] == 8.0
-    assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(row["statistic"]), 8))
+    df = 8.0
+    if metric == "ces":  # Welch's, of four answers each
+        v = made.variance
+        df = (v[0] + v[1]) ** 2 / (v[0] ** 2 / 3 + v[1] ** 2 / 3)
+    assert row["df"] == pytest.approx(df)
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(row["statistic"]), df))
     if metric == "ces":
         assert row["statistic"] == pytest.approx((mean[0] - mean[1]) / error)
-        assert row["ci_low"] == pytest.approx(mean[0] - mean[1] - stats.t.ppf(0.975, 8) * error)
+        assert row["ci_low"] == pytest.approx(mean[0] - mean[1] - stats.t.ppf(0.975, df) * error)
     else:
         sides = [(r["estimate"], r["ci_low"], r["ci_high"]) for r in frame_rows(table)]
         limits = oracles.mover_interval(sides[0], sides[1])
@@ -1048,3 +1055,75 @@ def test_cohorts_are_all_there_at_first_and_that_is_no_test() -> None:
     assert made.loc[made["cohort_age"] == 0, "p_value"].isna().all()
     later = made[(made["cohort_age"] == 1) & made["difference"].notna()]
     assert later["p_adjusted"].notna().all()
+
+
+def test_an_empty_sample_beside_others_takes_nothing_from_them() -> None:
+    data = answers_of_accounts()
+    full = lk.nps(data, "nps", by="sector", weights="weight")
+    full.insert(0, "year", 2026)
+    none = lk.nps(data.assign(nps=None), "nps", by="sector", weights="weight")
+    none.insert(0, "year", 2025)
+    assert none["df"].isna().all()
+    both = pd.concat([full, none])
+    alone = lk.pool(full, over=["year", "sector"])
+    pd.testing.assert_series_equal(
+        lk.pool(both, over=["year", "sector"])["std_error"], alone["std_error"]
+    )
+    rest = lk.compare(both, "year", reference="rest")
+    assert rest["difference"].isna().all()  # against nothing
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("promoters", np.nan, "'promoters' is null in 1 row that have answers"),
+        ("promoters", 999, "'promoters' is more than n in 1 row"),
+        ("promoters", -1, "'promoters' must hold whole numbers, 0 or more"),
+        ("w_promoters", -1.0, "'w_promoters' must hold sums of weights, 0 or more"),
+        ("definition", "nonsense", "mixes definition"),
+    ],
+)
+def test_tables_that_somebody_has_changed(column: str, value: Any, message: str) -> None:
+    table = lk.nps(answers_of_accounts(), "nps", by="sector", weights="weight")
+    table[column] = table[column].astype(object)
+    table.loc[0, column] = value
+    with pytest.raises(ParameterError, match=message):
+        lk.compare(table, "sector")
+    with pytest.raises(ParameterError, match=message):
+        lk.pool(table, over="sector")
+
+
+def test_a_definition_that_says_no_statistic() -> None:
+    table = lk.ces([1, 5, 7]).assign(definition="scale=1..7")
+    with pytest.raises(ParameterError, match=r"holds the definition 'scale=1\.\.7', which is none"):
+        lk.pool(table.assign(k="a")[["k", *table.columns]], over="k")
+
+
+def test_means_of_few_weighted_answers_are_judged_by_their_own_number() -> None:
+    """Two answers of a large sample: as unsure as two answers alone, but for n / (n - 1)."""
+    data = pd.DataFrame({"s": [3, 6] + [1, 7, 4, 5] * 50, "g": ["few"] * 2 + ["many"] * 200})
+    weighted = lk.ces(data.assign(w=1.0), "s", by="g", weights="w")
+    few = weighted.iloc[0]
+    quantile = stats.t.ppf(0.975, 1)
+    assert few["ci_high"] - few["estimate"] == pytest.approx(quantile * few["std_error"])
+    assert few["df"] == 201.0
+    row = lk.compare(weighted, "g").iloc[0]
+    assert row["df"] == pytest.approx(1.0, abs=0.1)  # Welch's, of which one answer is left
+    census = lk.ces(data, "s", by="g", population=202)
+    sure = lk.compare(census, "g").iloc[0]
+    assert sure["ci_low"] == sure["ci_high"] == sure["difference"]
+    assert np.isnan(sure["p_value"])
+
+
+def test_answers_of_one_account_have_no_error() -> None:
+    account = np.r_[np.zeros(20, int), np.repeat(np.arange(1, 11), 4)]
+    data = pd.DataFrame({"account": account, "s": [3, 5, 6, 7] * 15, "g": account == 0})
+    for table in (
+        lk.ces(data, "s", by="g", clusters="account"),
+        lk.csat(data, "s", by="g", clusters="account", scale=(1, 7)),
+    ):
+        solo = frame_rows(table)[1]
+        assert (solo["std_error"], solo["n_effective"]) == (None, 1.0)
+        row = only_row(lk.compare(table, "g"))
+        assert row["std_error"] is None
+        assert row["p_value"] is None or row["p_value"] > 0.05

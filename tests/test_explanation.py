@@ -63,6 +63,7 @@ def weighted_nps(
             squares,
             _estimates.moments_variance(moments[0], moments[1], freedom + 1.0),
             _estimates.kish(moments[0], moments[1]),
+            np.full(size, np.inf),
             freedom,
         ),
         method="score",

@@ -448,13 +448,9 @@ def test_no_rows_no_pairs(engine: Engine) -> None:
 
 def test_all_changed_by_the_same() -> None:
     row = only_row(paired(pd.DataFrame({"was": [6, 5, 2], "now": [7, 8, 7]})))
-    assert [row["difference"], row["std_error"], row["ci_low"], row["ci_high"]] == [
-        100,
-        0,
-        100,
-        100,
-    ]
-    assert [row[name] for name in ("statistic", "df", "p_value", "p_adjusted")] == [None] * 4
+    assert (row["difference"], row["std_error"]) == (100, 0)
+    names = ("ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted")
+    assert [row[name] for name in names] == [None] * 6
 
 
 def test_nobody_changed_sides() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import loyaltykit as lk
-from loyaltykit import _estimates, _frame, _samples
+from loyaltykit import _estimates, _frame, _results, _samples
 from loyaltykit.errors import ParameterError
 
 
@@ -45,7 +45,9 @@ def weighted(weights: list[list[float]], squares: list[list[float]]) -> _samples
     columns = [np.array(sums).T for sums in (weights, squares)]
     sums = [dict(zip(names, each, strict=True)) for each in columns]
     df = np.full(2, 9.0)
-    given = _estimates.Weighted(sums[0], sums[1], np.ones(2), np.full(2, 4.0), df)
+    given = _estimates.Weighted(
+        sums[0], sums[1], np.ones(2), np.full(2, 4.0), np.full(2, np.inf), df
+    )
     return sample._replace(weighted=given)
 
 
@@ -95,7 +97,8 @@ def test_counts_of_text_are_refused_and_columns_of_nulls_are_empty() -> None:
         read(table.assign(n="many"))
     with pytest.raises(ParameterError, match="'n' must hold whole numbers, 0 or more"):
         read(table.assign(n=2.5))
-    assert read(table.assign(n=pd.Series([None], dtype=object))).n.tolist() == [0]
+    nothing = {name: pd.Series([None], dtype=object) for name in ("n", *_results.COUNTS["nps"])}
+    assert read(table.assign(**nothing)).n.tolist() == [0]
 
 
 def test_what_is_refused() -> None:

@@ -58,5 +58,5 @@ def test_shards_stacked_are_the_single_pass(metric: Any, clustered: bool) -> Non
 
 def test_a_null_cluster_is_refused() -> None:
     data = pd.DataFrame({"a": [5, 4, 3], "account": ["x", None, None]})
-    with pytest.raises(DataError, match=r"^clusters='account': 2 rows that are null\."):
+    with pytest.raises(DataError, match=r"^clusters='account' is null in 2 rows\."):
         lk.tally(data, "a", clusters="account", scale=(1, 5))

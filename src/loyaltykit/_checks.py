@@ -436,8 +436,9 @@ def counts_are_numbers(column: str, dtype: object) -> NoReturn:
 def bad_weights(column: str, count: int, values: Iterable[object]) -> NoReturn:
     """Raise for weights that are negative or infinite."""
     msg = (
-        f"weights={column!r}: {rows(count)} with weights that are negative or infinite: "
-        f"{listed(values, 6)}. A weight is how much of the population an answer speaks for."
+        f"weights={column!r}: {rows(count)} with weights that are negative, infinite, or beyond "
+        f"1e-100 to 1e100: {listed(values, 6)}. A weight is how much of the population an answer "
+        "speaks for."
     )
     raise DataError(msg)
 
@@ -460,8 +461,8 @@ def weights_are_numbers(column: str, dtype: object) -> NoReturn:
 def null_units(parameter: str, column: str, count: int) -> NoReturn:
     """Raise for answers that belong to no cluster or stratum."""
     msg = (
-        f"{parameter}={column!r}: {rows(count)} that are null. Complete or remove them; an answer "
-        "that shares its unit with no other takes an id of its own."
+        f"{parameter}={column!r} is null in {rows(count)}. Complete or remove them; an answer that "
+        "shares its unit with no other takes an id of its own."
     )
     raise DataError(msg)
 

@@ -24,6 +24,8 @@ Population = str | float | Mapping[Any, float] | None
 
 # A weight of rounding away from 0 and beyond what n answers may have.
 ROUNDING = 1e-9
+# Weights whose squares floats can hold.
+LEAST, MOST = 1e-100, 1e100
 
 
 class Design(NamedTuple):
@@ -154,7 +156,8 @@ def _weights(series: _frame.Series, errors: str) -> FloatArray:
         values = np.append(values.astype(np.float64), np.nan)[codes]
     weight = values.astype(np.float64)
     missing = np.isnan(weight)
-    bad = np.flatnonzero(~missing & ~((weight >= 0) & np.isfinite(weight)))
+    fine = (weight == 0) | ((weight >= LEAST) & (weight <= MOST))
+    bad = np.flatnonzero(~missing & ~fine)
     if len(bad):
         _checks.bad_weights(series.name, len(bad), weight[bad][:6])
     if missing.any():

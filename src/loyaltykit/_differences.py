@@ -251,7 +251,7 @@ def welch(one: Means, other: Means, pivot: Pivot, widest: float) -> Outcome:
     one, other : Means
         The means and their errors.
     pivot : Pivot
-        How the statistic is read; where it has degrees of freedom of its own, those stand.
+        How the statistic is read; where it has fewer degrees of freedom, those stand.
     widest : float
         The width of the scale, which stands for the limit that a one-sided alternative leaves out.
 
@@ -267,12 +267,11 @@ def welch(one: Means, other: Means, pivot: Pivot, widest: float) -> Outcome:
     """
     variance = one.std_error**2 + other.std_error**2
     variance = np.where(variance > 0, variance, np.nan)
-    if pivot.df is None:
-        # As shares of the variance, whose squares cannot vanish.
-        shares = one.std_error**2 / variance, other.std_error**2 / variance
-        spare = [np.maximum(side.n - 1.0, 1.0) for side in (one, other)]
-        df = 1.0 / (shares[0] ** 2 / spare[0] + shares[1] ** 2 / spare[1])
-        pivot = pivot._replace(df=df)
+    # As shares of the variance, whose squares cannot vanish.
+    shares = one.std_error**2 / variance, other.std_error**2 / variance
+    spare = [np.maximum(side.n - 1.0, 1.0) for side in (one, other)]
+    df = 1.0 / (shares[0] ** 2 / spare[0] + shares[1] ** 2 / spare[1])
+    pivot = pivot._replace(df=df if pivot.df is None else np.minimum(df, pivot.df))
     difference, error = one.mean - other.mean, np.sqrt(variance)
     margin = pivot.quantile * error
     low, high = difference - margin, difference + margin

@@ -75,13 +75,15 @@ class Weighted(NamedTuple):
     """What weights and a sampling design make of each group, beside its counts.
 
     The sums of weights and of squared weights are by bucket; the variance is the linearised one of
-    the mean of values; ``df`` are the degrees of freedom of the whole sample.
+    the mean of values; ``units`` are the clusters of a group, infinite where they are not known or
+    there are none; ``df`` are the degrees of freedom of the whole sample.
     """
 
     weights: Mapping[str, FloatArray]
     squares: Mapping[str, FloatArray]
     variance: FloatArray
     kish: FloatArray
+    units: FloatArray
     df: FloatArray
 
 
@@ -138,7 +140,9 @@ def from_weights(
     error = np.sqrt(weighted.variance)
     if kind == MEAN:
         error = np.where(n > 1, error, np.nan)
-        margin = student_quantile(df, level) * error
+        # A group of few has less to tell its spread by than the sample.
+        own = np.minimum(df, np.minimum(n, weighted.units) - 1.0)
+        margin = student_quantile(own, level) * error
         return Estimate(mean, error, mean - margin, mean + margin), effective
     low, high = _weighted_limits(metric, kind, weighted.weights, effective, df, method, level)
     # Nothing is left to chance where all of the population was asked.

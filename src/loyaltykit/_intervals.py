@@ -334,7 +334,7 @@ def tango_variance(
     b = rate * size - both
     minus_2c = 2.0 * away * spread
     # q = (r - B) / 4, and for a positive B the same root as -2 C / (r + B).
-    r = np.sqrt(b * b + 4.0 * minus_2c)
+    r = np.sqrt(np.maximum(b * b + 4.0 * minus_2c, 0.0))
     r_and_b = r + np.abs(b)
     q: FloatArray = np.divide(minus_2c, r_and_b, out=r_and_b / 4.0, where=b > 0.0)
     # r is 4 q + B, and 0 only where q has a corner: any slope between those beside it will do.

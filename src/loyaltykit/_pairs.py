@@ -199,6 +199,8 @@ def _paired_t(pairs: Pairs, rule: Rule, pivot: _differences.Pivot) -> Test:
     df = np.where(spread, pairs.n - 1.0, np.nan)
     if rule.unit == "points" or pivot.alternative != "two-sided":
         low, high = pivot.limits(low, high, rule.reach)
+    # Changes that are all alike say nothing of how others would change.
+    low, high = np.where(spread, low, np.nan), np.where(spread, high, np.nan)
     return Test(error, low, high, t, df, pivot._replace(df=df).p_value(t))
 
 

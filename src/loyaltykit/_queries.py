@@ -117,7 +117,9 @@ def _refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
         if not schema[name].is_numeric():
             _checks.weights_are_numbers(name, schema[name])
     weight = [_lazy.value(query, name).cast(nw.Float64) for name in columns]
-    bad = [~((each >= 0) & (each < float("inf"))) & ~each.is_null() for each in weight]
+    least, most = _designs.LEAST, _designs.MOST
+    fine = [(each == 0) | ((each >= least) & (each <= most)) for each in weight]
+    bad = [~each & ~column.is_null() for each, column in zip(fine, weight, strict=True)]
     facts = [_lazy.number(wrong, f"bad {i}") for i, wrong in enumerate(bad)]
     facts += [_lazy.number(each.is_null(), f"null {i}") for i, each in enumerate(weight)]
     if len(columns) > 1:

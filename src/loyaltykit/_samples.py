@@ -60,12 +60,17 @@ def read(frame: _frame.Frame) -> Sample:
     """Return the rows of a metric table; refuse other tables, and tables that mix metrics."""
     _checks.check_result(frame.columns, ("metric", *_results.WORDS), "a metric function")
     metric, definition = (constant(frame, name) for name in CONSTANT)
+    if not isinstance(definition, str) or (metric == "ces" and "statistic=" not in definition):
+        msg = f"result holds the definition {definition!r}, which is none of a metric function."
+        raise ParameterError(msg)
     if metric not in _results.COUNTS:
         msg = f"result holds the metric {metric!r}, which is none of a metric function."
         raise ParameterError(msg)
     names = ("n", "n_missing", *_results.COUNTS[metric])
     _checks.check_result(frame.columns, names, metric)
     counts = {name: _integers(frame, name) for name in names}
+    for name in _results.COUNTS[metric]:
+        _refuse_gaps(frame, name, counts["n"], counts[name])
     return Sample(
         metric,
         _estimates.kind(metric, definition),
@@ -99,6 +104,7 @@ def take(sample: Sample, rows: IntArray) -> Sample:
             squares={name: values[rows] for name, values in weighted.squares.items()},
             variance=weighted.variance[rows],
             kish=weighted.kish[rows],
+            units=weighted.units[rows],
             df=weighted.df[rows],
         )
     return sample._replace(
@@ -149,9 +155,15 @@ def _added_weights(
 
     # Rows of several samples have degrees of freedom of their own: the fewest are the safest.
     df = np.full(size, np.inf)
-    np.minimum.at(df, codes, weighted.df)
+    told = np.flatnonzero(weighted.df > 0)
+    np.minimum.at(df, codes[told], weighted.df[told])
     df[np.isinf(df)] = np.nan
-    added = weighted._replace(weights=sums(weighted.weights), squares=sums(weighted.squares), df=df)
+    added = weighted._replace(
+        weights=sums(weighted.weights),
+        squares=sums(weighted.squares),
+        units=np.full(size, np.inf),
+        df=df,
+    )
     return _with_variance(made, added)
 
 
@@ -246,6 +258,20 @@ def _integers(frame: _frame.Frame, name: str) -> IntArray:
     return counts.astype(np.int64)
 
 
+def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -> None:
+    """Refuse counts that are null beside answers, or more than these."""
+    null = frame[name].is_null().to_numpy() & (n > 0)
+    if null.any():
+        msg = (
+            f"result: {name!r} is null in {_checks.rows(int(null.sum()))} that have answers. "
+            "Leave those rows out, or make the table anew."
+        )
+        raise ParameterError(msg)
+    if not name.startswith("answer_") and (count > n).any():
+        msg = f"result: {name!r} is more than n in {_checks.rows(int((count > n).sum()))}."
+        raise ParameterError(msg)
+
+
 def _floats(frame: _frame.Frame, name: str) -> FloatArray:
     values = _frame.floats(frame[name])
     if values is None:
@@ -273,9 +299,16 @@ def _weighted(frame: _frame.Frame, metric: str, definition: str) -> _estimates.W
             f"{_checks.rows(int(np.isnan(floats[names[0]]).sum()))}."
         )
         raise ParameterError(msg)
+    for name in names:
+        if not name.endswith("answer_sum") and not (floats[name] >= 0).all():
+            msg = f"result: {name!r} must hold sums of weights, 0 or more."
+            raise ParameterError(msg)
     buckets = _results.WEIGHTED[metric]
     weights, squares = (
         {name: floats[f"{sign}_{name}"] for name in buckets} for sign in ("w", "w2")
     )
     error = floats["std_error"] / _estimates.factor(_estimates.kind(metric, definition))
-    return _estimates.Weighted(weights, squares, error * error, floats["n_effective"], floats["df"])
+    unknown = np.full(len(frame), np.inf)
+    return _estimates.Weighted(
+        weights, squares, error * error, floats["n_effective"], unknown, floats["df"]
+    )

@@ -72,10 +72,14 @@ class Cells(NamedTuple):
 
 
 class Linearised(NamedTuple):
-    """By group: the variance of the mean, and Kish's size, which knows the weights alone."""
+    """By group: the variance of the mean, Kish's size, which knows the weights alone, and units.
+
+    The units are the clusters with an answer in the group; infinite where answers are none.
+    """
 
     variance: FloatArray
     kish: FloatArray
+    units: FloatArray
 
 
 def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> Linearised:
@@ -108,6 +112,7 @@ def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> L
     pair, pairs = _codes.renumber(cells.group * width + cells.stratum, size * width)
     group, stratum = pairs // width, pairs % width
     moves = sums(pair, moved, len(pairs))
+    own = np.full(size, np.inf)
     if cells.unit is None:
         squares = sums(pair, cells.square * rest * rest, len(pairs))
         kept = sums(pair, cells.square, len(pairs))
@@ -118,6 +123,7 @@ def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> L
             sums(blocks // units, sums(block, each, len(blocks)) ** 2, len(pairs))
             for each in (moved, cells.weight)
         )
+        own = sums(group[blocks // units], np.ones(len(blocks)), size)
     apart = (
         np.maximum(squares - moves * moves / strata.units[stratum], 0.0) * strata.factor[stratum]
     )
@@ -128,7 +134,8 @@ def linearised(cells: Cells, values: FloatArray, size: int, strata: Strata) -> L
     if strata.df <= 0.0 and strata.unsampled.any():
         variance[:] = np.nan
     kish = np.where(none, np.nan, kish_size(total, kept))
-    return Linearised(np.where(none, np.nan, variance), kish)
+    # One cluster says nothing of the spread between clusters.
+    return Linearised(np.where(none | (own <= 1.0), np.nan, variance), kish, own)
 
 
 def sums(codes: IntArray, values: FloatArray, size: int) -> FloatArray:

@@ -258,9 +258,10 @@ def compare(
     of year, quarter, month, week and day that has all its dates for first days.
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
-    freedom of the sample. Where strata go across the rows, these are not independent; the errors
-    are then those without strata, which are no smaller. Tables of several calls are taken as
-    independent samples: the same clusters in both are not seen.
+    freedom of the sample; means with Welch's, where these are fewer. Where strata go across the
+    rows, these are not independent; the errors are then those without strata, which are no smaller.
+    Tables of several calls are taken as independent samples: the same clusters in both are not
+    seen.
 
     A null key is a level of its own, but cannot be named as the reference. A total that stands in
     the table beside its segments is a segment to "rest": leave it out.
@@ -357,7 +358,8 @@ def _refuse_shared_clusters(sample: _samples.Sample) -> None:
         msg = (
             "The rows of the table share clusters: answers of one cluster lie in several rows, so "
             "that their errors are not independent. Compare the same people with compare_paired, "
-            "or split by something that is constant within a cluster."
+            "split by something that is constant within a cluster, or call the metric for one "
+            "period alone."
         )
         raise ParameterError(msg)
     if "shared_strata" in sample.sampling and "clusters" in sample.sampling:
@@ -437,13 +439,17 @@ def _compared(
     certain = np.isinf(_samples.effective(one)) & np.isinf(_samples.effective(other))
     tested = [np.where(certain, np.nan, part) for part in outcome[2:]]
     factor = _estimates.factor(kind)
+    difference = np.where(fits, estimates[0] - estimates[1], np.nan)
+    low, high = (
+        np.where(certain, difference, factor * limit) for limit in (outcome.ci_low, outcome.ci_high)
+    )
     return {
         "estimate": estimates[0],
         "estimate_reference": estimates[1],
-        "difference": np.where(fits, estimates[0] - estimates[1], np.nan),
+        "difference": difference,
         "std_error": np.where(fits, np.hypot(*errors), np.nan),
-        "ci_low": factor * outcome.ci_low,
-        "ci_high": factor * outcome.ci_high,
+        "ci_low": low,
+        "ci_high": high,
         **dict(zip(("statistic", "df", "p_value"), tested, strict=True)),
     }
 

@@ -216,8 +216,8 @@ def _check_keys(across: object, segment: object, head: Sequence[str]) -> list[st
 
 def _references(levels: _levels.Levels, reference: object, definition: str) -> IntArray:
     """Return the code of each level's reference, -1 where it has none."""
-    named = isinstance(reference, str) and _levels.has(levels, reference)
-    if reference == _levels.PREVIOUS and not named:
+    word = isinstance(reference, str) and not _levels.has(levels, reference)
+    if word and reference == _levels.PREVIOUS:
         return _levels.previous(levels, definition)
     code = _levels.code_of(levels, reference, "reference", (_levels.PREVIOUS,))
     before = np.full(len(levels.levels), code, dtype=np.int64)
@@ -321,8 +321,9 @@ def _sample_factor(sample: _samples.Sample, pairs: _Pairs, period: int) -> Float
         return np.ones(len(pairs.pair))
     # Rows of several samples have degrees of freedom of their own: the fewest are the safest.
     df = np.full(len(pairs.level), np.inf)
-    np.minimum.at(df, pairs.pair, np.append(sample.weighted.df, np.inf)[pairs.rows[period]])
-    df[~(df > 0.0)] = np.nan
+    own = np.append(sample.weighted.df, np.inf)[pairs.rows[period]]
+    np.minimum.at(df, pairs.pair, np.where(own > 0.0, own, np.inf))
+    df[np.isinf(df)] = np.nan
     factor: FloatArray = (1.0 + 1.0 / df)[pairs.pair]
     return factor
 

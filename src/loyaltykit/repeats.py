@@ -276,10 +276,10 @@ def compare_paired(
     scores of each wave as a whole.
 
     Without a complete pair all is null, n apart. One pair has a difference, but no error and no
-    interval. Where all changed by the same, the standard error of paired_t is 0 and its interval
-    has no width; there is no statistic then and no p-value, because nothing tells the spread. Where
-    nobody changed sides, the statistic of mcnemar is 0. The interval of paired_t is cut at the ends
-    of the scale where the unit is points.
+    interval. Where all changed by the same, the standard error of paired_t is 0, and there is no
+    interval, no statistic and no p-value, because nothing tells the spread. With few people of whom
+    hardly any changed its interval is too short. Where nobody changed sides, the statistic of
+    mcnemar is 0. The interval of paired_t is cut at the ends of the scale where the unit is points.
 
     References
     ----------

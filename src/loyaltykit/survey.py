@@ -129,11 +129,11 @@ def nps(
 
     over the m clusters (answers, where there are none) of each stratum h, those of other groups
     included: a group is a domain of one sample. What has no valid answer is no part of that sample.
-    n_effective is the number of answers of a simple random sample with that error,
-    :math:`(p + d - (p - d)^2) / se^2` (Korn and Graubard [4]_), or :math:`(\sum w)^2 / \sum w^2`
-    over the clusters where the error is 0. The interval is that of n_effective answers with
-    Student's t, df = clusters - strata, for the normal quantile. Where clusters, strata or a
-    population are named, the definition says so.
+    n_effective is the number of answers of a simple random sample with that error, :math:`(p + d -
+    (p - d)^2) / se^2` (Korn and Graubard [4]_), or :math:`(\sum w)^2 / \sum w^2` over the clusters
+    where the error is 0, or null because all of a group is in one cluster. The interval is that of
+    n_effective answers with Student's t, df = clusters - strata, for the normal quantile. Where
+    clusters, strata or a population are named, the definition says so.
 
     References
     ----------
@@ -463,12 +463,13 @@ def ces(
     Notes
     -----
     Null, NaN and the codes of `missing` are no answers: they are counted in n_missing and left out
-    of n, as are answers with a weight of 0. The standard error of the mean is s / sqrt(n) with
-    n - 1 in s, and its interval Student's t with n - 1 degrees of freedom; it is not cut at the
-    ends of the scale, so that a limit beyond them says that n is too small. When all answers are
-    equal the interval has no width. Weights and sampling designs are treated as in `nps`; the
-    interval of a weighted mean is Student's with the sample's degrees of freedom. The score was
-    proposed by Dixon, Freeman and Toman (2010) [1]_.
+    of n, as are answers with a weight of 0. The standard error of the mean is s / sqrt(n) with n -
+    1 in s, and its interval Student's t with n - 1 degrees of freedom; it is not cut at the ends of
+    the scale, so that a limit beyond them says that n is too small. When all answers are equal the
+    interval has no width. Weights and sampling designs are treated as in `nps`; the interval of a
+    weighted mean is Student's with df degrees of freedom, or with one less than the group has
+    clusters (answers, where there are none) if these are fewer. The score was proposed by Dixon,
+    Freeman and Toman (2010) [1]_.
 
     References
     ----------
