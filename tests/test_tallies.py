@@ -11,7 +11,7 @@ from test_designs import sample
 
 import loyaltykit as lk
 from loyaltykit import _results
-from loyaltykit.errors import DataError
+from loyaltykit.errors import DataError, ScaleWarning
 
 
 def test_columns(engine: Engine) -> None:
@@ -60,3 +60,10 @@ def test_a_null_cluster_is_refused() -> None:
     data = pd.DataFrame({"a": [5, 4, 3], "account": ["x", None, None]})
     with pytest.raises(DataError, match=r"^clusters='account' is null in 2 rows\."):
         lk.tally(data, "a", clusters="account", scale=(1, 5))
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_a_shorter_scale_than_the_one_named_is_suspected(weights: str | None) -> None:
+    data = pd.DataFrame({"a": [1, 2, 3, 4, 5], "w": [1.0] * 5})
+    with pytest.warns(ScaleWarning, match="no answer is above 5 on a scale of 0 to 10"):
+        lk.tally(data, "a", weights=weights, scale=(0, 10))

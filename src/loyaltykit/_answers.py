@@ -69,10 +69,11 @@ def table(
         )
         raise ParameterError(msg)
     _checks.check_reserved(_checks.check_names("by", by), _results.RESERVED)
-    counted = count(data, score, points, by, counts, time, freq, missing, errors, design)
+    counted = count(
+        *(data, score, points, by, counts, time, freq, missing, errors, design),
+        low_is_good=metric.low_is_good,
+    )
     tallied: _tally.Tally = counted if design is None else counted.tally
-    if not metric.low_is_good:
-        _tally.warn_of_scale(score or _frame.VALUES, _tally.make_scale(points, ()), tallied.answers)
     definition, limits, weighted = metric.definition, None, None
     if design is not None:
         weighted = _weighted(metric, counted)
@@ -108,6 +109,8 @@ def count(
     missing: Sequence[float | str],
     errors: str,
     design: _designs.Design | None,
+    *,
+    low_is_good: bool = False,
 ) -> Any:
     """Check what every survey function takes, and count: a tally, or a weighed one."""
     keys = _checks.check_names("by", by)
@@ -116,7 +119,13 @@ def count(
     scale = _tally.make_scale(points, missing)
     options: dict[str, Any] = {"by": keys, "counts": counts, "time": time, "freq": freq}
     with _sources.turn(data):
-        return _sources.count_answers(data, score, scale, **options, errors=errors, design=design)
+        counted = _sources.count_answers(
+            data, score, scale, **options, errors=errors, design=design
+        )
+    if not low_is_good:
+        tallied: _tally.Tally = counted if design is None else counted.tally
+        _tally.warn_of_scale(score or _frame.VALUES, scale, tallied.answers)
+    return counted
 
 
 def _values(metric: Metric, points: int) -> FloatArray:

@@ -79,6 +79,11 @@ def tally(
     ParameterError
         If a parameter has a value that is not allowed.
 
+    Warns
+    -----
+    ScaleWarning
+        If five or more answers all lie in the lower half of a scale of five or more points.
+
     Examples
     --------
     >>> import pandas as pd
