@@ -247,13 +247,13 @@ def _weighed(
         cells = _variance.Cells(at, np.zeros(len(at), dtype=np.int64), None, *sums)
         return Weighed(tally, weight, square, cells, place, whole, _sampling(design))
     kept = np.flatnonzero(slot < scale.no_answer)
-    units = _units(frame, kept, rows.n[kept], design)
-    cells, place = _cells(group[kept], slot[kept], rows, kept, units, width)
-    strata = len(units.strata.units)
-    shared = {
-        "clusters": units.unit is not None and _across(group[kept], units.unit, units.size, size),
-        "strata": _across(group[kept], units.stratum, strata, size),
-    }
+    units, at = _units(frame, kept, rows.n[kept], design), group[kept]
+    cells, place = _cells(at, slot[kept], rows, kept, units, width)
+    shared = {}
+    if units.unit is not None:
+        shared["clusters"] = _across(at, units.unit, units.size, size)
+    if design.strata is not None:
+        shared["strata"] = _across(at, units.stratum, len(units.strata.units), size)
     sampling = _sampling(design, shared)
     return Weighed(tally, weight, square, cells, place, units.strata, sampling)
 

@@ -16,13 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, stdtr
 
 from loyaltykit._intervals import (
     CountArray,
     FloatArray,
     Interval,
     normal_quantile,
+    student_quantile,
+    student_shrinkage,
     tango,
     tango_variance,
 )
@@ -78,8 +80,7 @@ class Pivot(NamedTuple):
         """Return how many errors the limits lie from the middle, NaN without df."""
         if self.df is None:
             return np.array(normal_quantile(self.level))
-        quantile = -stdtrit(np.where(self.df > 0, self.df, 1.0), (1.0 - self.level) / 2.0)
-        return np.where(self.df > 0, quantile, np.nan)
+        return student_quantile(self.df, self.level)
 
     def p_value(self, statistic: FloatArray) -> FloatArray:
         """Return the chance of a statistic at least as extreme in the direction looked at."""
@@ -328,14 +329,9 @@ def _wald_variance(side: _Shares) -> FloatArray:
 
 
 def _score_limits(side: Side, pivot: Pivot) -> Interval:
-    """Return Tango's or Wilson's limits at the pivot's quantile.
-
-    z and n enter a score equation as n / z^2 only, so that the quantile of Student's t is that of
-    the normal distribution with fewer answers.
-    """
+    """Return Tango's or Wilson's limits at the pivot's quantile."""
     if pivot.df is not None:
-        ratio = normal_quantile(pivot.level) / pivot.quantile
-        fewer = np.where(ratio > 0, ratio * ratio, 0.0)
+        fewer = student_shrinkage(pivot.df, pivot.level)
         below = None if side.below is None else side.below * fewer
         side = Side(side.above * fewer, below, side.n * fewer)
     if side.below is None:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from loyaltykit import _bootstrap, _intervals, _shares, _variance
 
@@ -48,8 +47,6 @@ _SHARE_OF = {
     "cohort_retention": "retained",
 }
 _NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
-
-
 _REST_OF = {
     "csat": ("unsatisfied",),
     "ces": ("neutral", "hard"),
@@ -130,8 +127,7 @@ def from_weights(
     """Return the estimates of weighted answers, and the effective number of those.
 
     The kernels see the weighted shares of as many answers as a simple random sample would need for
-    the same error. Their normal quantile becomes that of Student's t by way of that number, because
-    z and n enter a score equation as n / z^2 only.
+    the same error, and Student's t by way of fewer of them.
     """
     sums, level, df = moments(metric, kind, weighted.weights), confidence_level, weighted.df
     mean, spread = mean_and_spread(sums)
@@ -142,7 +138,7 @@ def from_weights(
         error = np.where(n > 1, error, np.nan)
         # A group of few has less to tell its spread by than the sample.
         own = np.minimum(df, np.minimum(n, weighted.units) - 1.0)
-        margin = student_quantile(own, level) * error
+        margin = _intervals.student_quantile(own, level) * error
         return Estimate(mean, error, mean - margin, mean + margin), effective
     low, high = _weighted_limits(metric, kind, weighted.weights, effective, df, method, level)
     # Nothing is left to chance where all of the population was asked.
@@ -159,22 +155,14 @@ def _weighted_limits(
     method: str,
     level: float,
 ) -> _intervals.Interval:
-    ratio = _intervals.normal_quantile(level) / student_quantile(df, level)
-    size = effective * ratio * ratio
-    size = np.where(np.isfinite(size), size, 0.0)
+    finite = np.where(np.isfinite(effective), effective, 0.0)
+    size = finite * _intervals.student_shrinkage(df, level)
     total = np.where(size > 0, moments(metric, kind, weights).total, 1.0)
     if kind == NET:
         above, below = (size * (weights[name] / total) for name in _NET_OF[metric])
         return _NET[method](above, below, size, level)
     hits = size * (weights[_SHARE_OF[metric]] / total)
     return _SHARE[method](hits, size, level)
-
-
-def student_quantile(df: FloatArray, confidence_level: float) -> FloatArray:
-    """Return Student's t quantile that leaves half of the error in each tail; NaN without df."""
-    tail = (1.0 - confidence_level) / 2.0
-    quantile: FloatArray = -stdtrit(np.where(df > 0, df, 1.0), tail)
-    return np.where(df > 0, quantile, np.nan)
 
 
 def moments(metric: str, kind: str, sums: Mapping[str, npt.NDArray[Any]]) -> Moments:
@@ -232,8 +220,13 @@ def kind(metric: str, definition: str) -> str:
         return NET
     if metric != "ces":
         return SHARE
-    statistic = definition.partition("statistic=")[2].partition(";")[0]
-    return {"mean": MEAN, "box": SHARE, "net": NET}[statistic]
+    return {"mean": MEAN, "box": SHARE, "net": NET}[part_of(definition, "statistic")]
+
+
+def part_of(definition: str, name: str) -> str:
+    """Return what a definition says of a name, as in ``scale=0..10``; nothing where it does not."""
+    parts = (part.partition("=") for part in definition.split(";"))
+    return next((value for key, _, value in parts if key == name), "")
 
 
 def unit(kind: str) -> str:

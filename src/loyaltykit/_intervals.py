@@ -42,6 +42,47 @@ def normal_quantile(confidence_level: float) -> float:
     return -float(ndtri((1.0 - confidence_level) / 2.0))
 
 
+def student_quantile(df: FloatArray, confidence_level: float) -> FloatArray:
+    """Return Student's t quantile that leaves half of the error in each tail.
+
+    Parameters
+    ----------
+    df : array of shape (groups,)
+        Degrees of freedom.
+    confidence_level : float
+        Between 0 and 1, both excluded.
+
+    Returns
+    -------
+    array of shape (groups,)
+        The quantiles; NaN where there are no degrees of freedom.
+    """
+    quantile: FloatArray = -stdtrit(np.where(df > 0, df, 1.0), (1.0 - confidence_level) / 2.0)
+    return np.where(df > 0, quantile, np.nan)
+
+
+def student_shrinkage(df: FloatArray, confidence_level: float) -> FloatArray:
+    """Return how many answers are left of one when z is to stand for Student's t.
+
+    z and n enter a score equation as n / z^2 only, so that the limits of n answers by the quantile
+    of Student's t are those of fewer answers, n z^2 / t^2, by the normal one.
+
+    Parameters
+    ----------
+    df : array of shape (groups,)
+        Degrees of freedom.
+    confidence_level : float
+        Between 0 and 1, both excluded.
+
+    Returns
+    -------
+    array of shape (groups,)
+        Factors up to 1; 0 where there are no degrees of freedom.
+    """
+    ratio = normal_quantile(confidence_level) / student_quantile(df, confidence_level)
+    return np.where(ratio > 0, ratio * ratio, 0.0)
+
+
 def tango(
     promoters: CountArray, detractors: CountArray, n: CountArray, confidence_level: float
 ) -> Interval:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit import _calendar, _checks, _codes, _estimates, _frame
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -136,7 +136,7 @@ def previous(levels: Levels, definition: str) -> IntArray:
         return np.where(known, np.arange(len(known)), 0) - 1
     # A log's rate says its periods; a survey's table does not, but begins on their first days.
     days = _calendar.day_numbers(levels.times)
-    freq = definition.partition("freq=")[2].partition(";")[0] or coarsest(days)
+    freq = _estimates.part_of(definition, "freq") or coarsest(days)
     codes = _calendar.period_codes(days, freq)
     order = np.argsort(codes)  # text need not stand in the order of the calendar
     place = np.minimum(np.searchsorted(codes, codes - 1, sorter=order), len(codes) - 1)

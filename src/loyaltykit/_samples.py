@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 CONSTANT = ("metric", "definition")
+OBSERVED, PARTIAL = "observed", "partial"
 
 
 class Sample(NamedTuple):
@@ -52,7 +53,7 @@ class Sample(NamedTuple):
     @property
     def sampling(self) -> list[str]:
         """Return the parts of the sampling design beyond weights, as the definition names them."""
-        named = self.definition.partition(f"{_results.SAMPLING}=")[2]
+        named = _estimates.part_of(self.definition, _results.SAMPLING)
         return named.split("+") if named else []
 
 
@@ -78,7 +79,7 @@ def read(frame: _frame.Frame) -> Sample:
         counts.pop("n"),
         counts.pop("n_missing"),
         counts,
-        _whole(frame),
+        covered(frame, OBSERVED),
         _weighted(frame, metric, definition),
     )
 
@@ -147,24 +148,27 @@ def _added_weights(
     made: Sample, weighted: _estimates.Weighted, codes: IntArray, size: int
 ) -> _estimates.Weighted:
     def sums(parts: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        made = {}
-        for name, values in parts.items():
-            made[name] = np.zeros(size)
-            np.add.at(made[name], codes, values)
-        return made
+        return {name: _variance.sums(codes, values, size) for name, values in parts.items()}
 
-    # Rows of several samples have degrees of freedom of their own: the fewest are the safest.
-    df = np.full(size, np.inf)
-    told = np.flatnonzero(weighted.df > 0)
-    np.minimum.at(df, codes[told], weighted.df[told])
-    df[np.isinf(df)] = np.nan
     added = weighted._replace(
         weights=sums(weighted.weights),
         squares=sums(weighted.squares),
         units=np.full(size, np.inf),
-        df=df,
+        df=fewest_df(weighted.df, codes, size),
     )
     return _with_variance(made, added)
+
+
+def fewest_df(df: FloatArray, codes: IntArray, size: int) -> FloatArray:
+    """Return the fewest degrees of freedom among the rows of each code, NaN where none has any.
+
+    Rows of several samples have degrees of freedom of their own: the fewest are the safest.
+    """
+    fewest = np.full(size, np.inf)
+    told = np.flatnonzero(df > 0.0)
+    np.minimum.at(fewest, codes[told], df[told])
+    fewest[np.isinf(fewest)] = np.nan
+    return fewest
 
 
 def _with_variance(sample: Sample, weighted: _estimates.Weighted) -> _estimates.Weighted:
@@ -280,11 +284,11 @@ def _floats(frame: _frame.Frame, name: str) -> FloatArray:
     return values
 
 
-def _whole(frame: _frame.Frame) -> BoolArray:
+def covered(frame: _frame.Frame, *words: str) -> BoolArray:
+    """Return the rows whose coverage is one of the words; all of a table that has none."""
     if "coverage" not in frame.columns:
         return np.ones(len(frame), dtype=np.bool_)
-    words = np.array(frame["coverage"].to_list(), dtype=object)
-    return np.asarray(words == "observed", dtype=np.bool_)
+    return np.isin(np.array(frame["coverage"].to_list(), dtype=str), words)
 
 
 def _weighted(frame: _frame.Frame, metric: str, definition: str) -> _estimates.Weighted | None:

@@ -139,8 +139,8 @@ def _coverage(
     """Return the coverage of each pooled row, and which rows go into the sums."""
     if "coverage" not in frame.columns:
         return None, np.ones(len(frame), dtype=np.bool_)
-    covered = np.array(frame["coverage"].to_list(), dtype=object)
-    observed, partial = covered == "observed", covered == "partial"
+    observed = _samples.covered(frame, _samples.OBSERVED)
+    partial = _samples.covered(frame, _samples.PARTIAL)
     known = observed if across_time else observed | partial
     some = [
         np.bincount(groups.codes[rows & known], minlength=groups.size) > 0
@@ -395,10 +395,7 @@ def _base_sizes(frame: _frame.Frame, sample: _samples.Sample) -> npt.NDArray[Any
 
 def _begun(frame: _frame.Frame) -> npt.NDArray[np.bool_]:
     """Return which rows have been observed, if only in part."""
-    if "coverage" not in frame.columns:
-        return np.ones(len(frame), dtype=np.bool_)
-    words = np.array(frame["coverage"].to_list(), dtype=object)
-    return np.asarray(words != "unobserved", dtype=np.bool_)
+    return _samples.covered(frame, _samples.OBSERVED, _samples.PARTIAL)
 
 
 def _rest(
@@ -469,7 +466,7 @@ def _counted(side: _samples.Sample, fits: npt.NDArray[np.bool_]) -> _differences
 
 
 def _width(definition: str) -> float:
-    low, _, high = definition.partition("scale=")[2].partition(";")[0].partition("..")
+    low, _, high = _estimates.part_of(definition, "scale").partition("..")
     return float(high) - float(low)
 
 

@@ -319,11 +319,8 @@ def _sample_factor(sample: _samples.Sample, pairs: _Pairs, period: int) -> Float
     """Return n / (n - 1) of the whole sample where answers are weighted, and 1 elsewhere."""
     if sample.weighted is None:
         return np.ones(len(pairs.pair))
-    # Rows of several samples have degrees of freedom of their own: the fewest are the safest.
-    df = np.full(len(pairs.level), np.inf)
-    own = np.append(sample.weighted.df, np.inf)[pairs.rows[period]]
-    np.minimum.at(df, pairs.pair, np.where(own > 0.0, own, np.inf))
-    df[np.isinf(df)] = np.nan
+    own = np.append(sample.weighted.df, np.nan)[pairs.rows[period]]
+    df = _samples.fewest_df(own, pairs.pair, len(pairs.level))
     factor: FloatArray = (1.0 + 1.0 / df)[pairs.pair]
     return factor
 

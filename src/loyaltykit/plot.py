@@ -385,8 +385,6 @@ def _prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
 
 def _stack(ax: Axes, counts: dict[str, FloatArray]) -> None:
     """Draw the shares in percent, on the left part of the Axes."""
-    from matplotlib.patches import Patch
-
     total = np.sum(list(counts.values()), axis=0)
     rows = np.flatnonzero(total > 0)
     left = np.zeros(len(rows))
@@ -402,16 +400,7 @@ def _stack(ax: Axes, counts: dict[str, FloatArray]) -> None:
     ax.set_xlabel("Share of answers, percent", x=_SHARES_END / 2)
     _tidy(ax)
     ax.spines["bottom"].set_bounds(0, 100)
-    ax.legend(
-        handles=[Patch(color=SHARES[name][0], label=name.capitalize()) for name in SHARES],
-        loc="upper center",
-        bbox_to_anchor=(_SHARES_END / 2, 0),
-        borderaxespad=3.6,  # font sizes: below the label of the axis
-        ncols=3,
-        frameon=False,
-        fontsize="small",
-        handlelength=1,
-    )
+    _legend(ax, {name: colour for name, (colour, _) in SHARES.items()}, _SHARES_END / 2)
 
 
 def _dots(ax: Axes, table: _Rows) -> None:
@@ -438,8 +427,6 @@ def _dots(ax: Axes, table: _Rows) -> None:
 
 def _steps(ax: Axes, parts: list[str], starts: FloatArray, steps: FloatArray) -> None:
     """Draw the bars of a waterfall, what leads from one to the next, and what they mean."""
-    from matplotlib.patches import Patch
-
     for name, colour in PARTS.items():
         rows = [i for i in range(len(steps)) if parts[i] == name and not np.isnan(steps[i])]
         ax.barh(rows, steps[rows], 0.7, left=starts[rows], color=colour, label=name)
@@ -448,10 +435,17 @@ def _steps(ax: Axes, parts: list[str], starts: FloatArray, steps: FloatArray) ->
     ax.vlines(ends, places, places + 1, color="#808080", linewidth=0.8, zorder=0.8)
     ax.axvline(0, color="#808080", linewidth=1, zorder=0.9)
     _tidy(ax)
+    _legend(ax, PARTS, 0.5)
+
+
+def _legend(ax: Axes, colours: dict[str, str], middle: float) -> None:
+    """Say below the Axes what its colours mean."""
+    from matplotlib.patches import Patch
+
     ax.legend(
-        handles=[Patch(color=colour, label=name.capitalize()) for name, colour in PARTS.items()],
+        handles=[Patch(color=colour, label=name.capitalize()) for name, colour in colours.items()],
         loc="upper center",
-        bbox_to_anchor=(0.5, 0),
+        bbox_to_anchor=(middle, 0),
         borderaxespad=3.6,  # font sizes: below the label of the axis
         ncols=3,
         frameon=False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _frame, _results
+from loyaltykit import _checks, _frame, _results, _variance
 from loyaltykit.errors import ConvergenceWarning, DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ class _Margin(NamedTuple):
     level: IntArray
 
     def achieved(self, shares: FloatArray) -> FloatArray:
-        return _sums(self.level, shares, len(self.levels))
-
-
-def _sums(codes: IntArray, values: FloatArray, size: int) -> FloatArray:
-    return np.bincount(codes, weights=values, minlength=size).astype(np.float64, copy=False)
+        return _variance.sums(self.level, shares, len(self.levels))
 
 
 def rake(
@@ -137,7 +133,7 @@ def rake(
     if weights is not None:
         base = _weights(frame[weights], f"weights={weights!r}")
     cells = _frame.group(frame, list(wanted))
-    total = _sums(cells.codes, base, cells.size)
+    total = _variance.sums(cells.codes, base, cells.size)
     count = np.bincount(cells.codes, minlength=cells.size)
     margins = [_margin(cells.keys[name], wanted[name], count, total) for name in wanted]
     fitted, iterations, converged = _fit(total, margins, most, within)
@@ -305,7 +301,7 @@ def _margin(
     if unknown:
         msg = f"targets[{name!r}] has no target for {_checks.listed(unknown)}, which data hold."
         raise DataError(msg + _hint(unknown, [key for key in wanted if key not in held]))
-    weighted = _sums(encoded.codes, total, len(levels)) > 0
+    weighted = _variance.sums(encoded.codes, total, len(levels)) > 0
     given = {level for level, there in zip(levels, weighted, strict=True) if there}
     empty = [level for level, share in wanted.items() if share > 0 and level not in given]
     if empty:
