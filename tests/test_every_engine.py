@@ -56,7 +56,7 @@ from engine_cases import (
 )
 
 import loyaltykit as lk
-from loyaltykit._partitions import _Part
+from loyaltykit._partitions import Part
 from loyaltykit.errors import ColumnNotFoundError, DataError, LoyaltyKitError, ParameterError
 
 # ---- the suite ----------------------------------------------------------------------------------
@@ -846,7 +846,7 @@ def fetched(any_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def call(*args: Any, **keywords: Any) -> Any:
             result = method(*args, **keywords)
             parts = result if isinstance(result, tuple) else (result,)
-            tables = [part.rows if isinstance(part, _Part) else part for part in parts]
+            tables = [part.rows if isinstance(part, Part) else part for part in parts]
             sizes.extend(len(table) for table in tables if table is not None)
             return result
 

@@ -15,7 +15,7 @@ from conftest import REQUIRED, frame_rows, missing_engine
 
 import loyaltykit as lk
 from loyaltykit import _dask, _partitions
-from loyaltykit._frame import ID, PERIOD, ROWS, N
+from loyaltykit._frame import ID
 from loyaltykit.errors import DataError
 
 PARTS = 4
@@ -24,27 +24,10 @@ PARTS = 4
 # ---- in one partition ---------------------------------------------------------------------------
 
 
-def test_a_partition_is_reduced_to_distinct_answers() -> None:
-    part = pd.DataFrame(
-        {
-            "sector": ["B2B", "B2B", None, "B2B"],
-            "nps": [9, 9, 3, 9],
-            "day": ["2026-01-05", "2026-01-31", "2026-01-05", "soon"],
-        }
-    )
-    told = _partitions._distinct_answers(
-        part, ["sector", "nps"], None, "day", "month", "raise", None
-    )
-    assert (told.without_time, told.not_a_time, told.shown) == (1, 1, ["soon"])
-    found = told.rows.astype(object).where(told.rows.notna(), None).values.tolist()
-    assert list(told.rows.columns) == ["sector", "nps", PERIOD, N, ROWS]
-    assert found == [["B2B", 9, 672, 2.0, 2], [None, 3, 672, 1.0, 1]]  # 672 is January 2026
-
-
 def test_a_partition_tells_its_ends() -> None:
     days = ["2026-01-05", None, "2026-03-01", "2027-01-01"]
     part = pd.DataFrame({"id": [1.0, 2.0, 3.0, np.nan], "day": pd.to_datetime(pd.Series(days))})
-    told = _partitions._facts(part, "id", "day", None, None)
+    told = _partitions.facts(part, "id", "day", None, None)
     assert (told.without_id, told.without_time, told.dropped) == (1, 1, 2)
     assert told.moments is not None
     first, last = pd.to_datetime(list(told.moments), unit="us")
@@ -163,7 +146,7 @@ def test_the_shuffle_brings_every_customer_together() -> None:
 
     frame = dd.from_pandas(whole(), npartitions=PARTS)
     end = np.datetime64("2027-01-01")
-    pairs = _partitions._distinct(_dask.Partitions(frame), "id", "day", [], None, end, freq="month")
+    pairs = _partitions.distinct(_dask.Partitions(frame), "id", "day", [], None, end, freq="month")
     assert len(pairs) < len(frame)
     homes = pairs.shuffle(on=ID).map_partitions(lambda part: part[[ID]].drop_duplicates())
     assert homes.compute()[ID].is_unique

@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import (
+    _answer_partitions,
+    _answer_queries,
     _checks,
+    _dask,
     _designs,
     _estimates,
     _frame,
@@ -119,9 +122,7 @@ def count(
     scale = _tally.make_scale(points, missing)
     options: dict[str, Any] = {"by": keys, "counts": counts, "time": time, "freq": freq}
     with _sources.turn(data):
-        counted = _sources.count_answers(
-            data, score, scale, **options, errors=errors, design=design
-        )
+        counted = _count_answers(data, score, scale, **options, errors=errors, design=design)
     if not low_is_good:
         tallied: _tally.Tally = counted if design is None else counted.tally
         _tally.warn_of_scale(score or _frame.VALUES, scale, tallied.answers)
@@ -152,3 +153,49 @@ def _bootstrapped(
     return _estimates.bootstrap_limits(
         kind, answers, values, metric.confidence_level, generator, resamples
     )
+
+
+def _count_answers(
+    data: object,
+    score: str | None,
+    scale: _tally.Scale,
+    *,
+    by: Sequence[str],
+    counts: str | None,
+    time: str | None,
+    freq: str,
+    errors: str,
+    design: _designs.Design | None = None,
+) -> Any:
+    """Return the tally of the answers, made where the data are; with a design a weighed one."""
+    if score is None:
+        source, score = _open_answers(data)
+    else:
+        source = _sources.opened(data)
+    columns = {"score": score, "counts": counts, "time": time}
+    named = {
+        role: _checks.check_name(role, name) for role, name in columns.items() if name is not None
+    }
+    roles = {} if design is None else design.roles
+    _checks.check_columns({**named, **_checks.by_roles(by), **roles}, _sources.columns_of(source))
+    options: dict[str, Any] = {"by": by, "counts": counts, "freq": freq, "errors": errors}
+    weighed: dict[str, Any] = {} if design is None else {"design": design}
+    counted: Any = _tally if design is None else _designs
+    if isinstance(source, _frame.EagerFrame):
+        return counted.count_answers(source, score, scale, time=time, **options, **weighed)
+    if isinstance(source, _dask.Partitions):
+        reduced = _answer_partitions.distinct_answers(
+            source, score, time=time, **options, **weighed
+        )
+    else:
+        source = _sources.only(source, [score, counts, time, *by, *roles.values()])
+        reduced = _answer_queries.distinct_answers(
+            source, score, scale, time=time, **options, **weighed
+        )
+    timed = time is not None
+    return counted.count_distinct(reduced, score, scale, timed=timed, **options, **weighed)
+
+
+def _open_answers(data: object) -> tuple[_sources.Source, str]:
+    series = _answer_partitions.series_as_frame(data, _frame.VALUES)
+    return _frame.open_answers(data) if series is None else (series, _frame.VALUES)

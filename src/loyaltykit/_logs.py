@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _calendar, _checks, _codes, _frame
-from loyaltykit.errors import ParameterError
+from loyaltykit.errors import DataError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 NO_CUSTOMER_OR_DATE = "no customer or no usable date"
+_MOST_ROWS = 5_000_000
 
 
 class Log:
@@ -210,3 +211,15 @@ def last_is_complete(end: np.datetime64 | None, active: Activity) -> bool:
         return False
     after = _calendar.start_day(active.first + active.span, active.freq)
     return bool(np.datetime64(after, "D") <= end)
+
+
+def refuse_blow_up(rows: int, active: Activity) -> None:
+    """Refuse the tables that one stray date, or very short periods, would make."""
+    if rows <= _MOST_ROWS:
+        return
+    days = starts(active)
+    msg = (
+        f"The log spans {active.span:,} periods of a {active.freq}, from {days[0]} to {days[-1]}: "
+        f"a table of up to {rows:,} rows. Check the dates, or choose a longer freq."
+    )
+    raise DataError(msg)

@@ -1,6 +1,6 @@
-"""Counts as queries of lazy engines: answers, flows, cohorts. Only small tables are collected.
+"""A log, and who belongs to which group, as queries of lazy engines; what makes rows unusable.
 
-Each query says the same as the NumPy path of `_tally` and `_activity`, which it is tested against.
+Each query says the same as the NumPy path of `_logs` and `_splits`, which it is tested against.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _activity, _checks, _designs, _frame, _lazy, _logs, _tally
-from loyaltykit._activity import CHURNED, KIND, NEW, RETAINED, RETURNED, VALID_FROM
-from loyaltykit._frame import DAY, ID, PERIOD, ROWS, SQUARE, WEIGHT, N, Query
+from loyaltykit import _checks, _lazy, _logs
+from loyaltykit._frame import DAY, ID, PERIOD, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
+from loyaltykit._splits import VALID_FROM
 
 SINCE = "lk since"
-_IDLE = "lk idle"
-_COHORT, _ORDER, _BEFORE, _AFTER = (f"lk {name}" for name in ("cohort", "order", "before", "after"))
+_ORDER = "lk order"
 _NEVER = -(2**60)  # before every period and every moment
 
 
@@ -38,122 +37,7 @@ class Split(NamedTuple):
     changes: bool
 
 
-# ---- answers ------------------------------------------------------------------------------------
-
-
-def distinct_answers(
-    query: Query,
-    score: str,
-    scale: _tally.Scale,
-    *,
-    by: Sequence[str],
-    counts: str | None,
-    time: str | None,
-    freq: str,
-    errors: str,
-    design: _designs.Design | None = None,
-) -> _frame.Frame:
-    """Return the distinct rows of keys, [PERIOD] and answer, with their N answers in ROWS rows.
-
-    With a design its columns are keys too, and the sums WEIGHT and SQUARE stand beside N.
-    """
-    names = list(dict.fromkeys([*by, *([] if design is None else design.keys), score]))
-    keys = list(names)
-    query = query.with_columns(_lazy.value(query, name) for name in names)
-    if time is not None:
-        query, _ = _lazy.with_clock(query, time, None)
-    if time is not None or counts is not None:
-        query = _usable(query, counts, time, errors)
-    if time is not None:
-        query = query.with_columns(_lazy.period(freq))
-        keys.append(PERIOD)
-    number = nw.lit(1.0) if counts is None else nw.col(counts).cast(nw.Float64)
-    query = query.with_columns(number.alias(N), nw.lit(1).alias(ROWS))
-    totals = [nw.col(N).sum(), _lazy.total(nw.col(ROWS), ROWS)]
-    if design is not None:
-        query = _weighed(query, design, errors)
-        keys.append(_IDLE)
-        totals += [nw.col(WEIGHT).sum(), nw.col(SQUARE).sum()]
-    off = None if score in by else _off_scale(query, score, scale)
-    marked = query
-    if off is not None:
-        # Numbers off the scale may be as many as there are rows; one says as much as all.
-        one = nw.when(off).then(nw.lit(float("inf"))).otherwise(nw.col(score).cast(nw.Float64))
-        marked = query.with_columns(one.alias(score))
-    sums = [N, ROWS] if design is None else [N, ROWS, WEIGHT, SQUARE]
-    found = _lazy.collected(marked.select(*keys, *sums).group_by(keys).agg(*totals))
-    if off is not None and errors == "raise":
-        count = int(found.filter(nw.col(score) == float("inf"))[ROWS].sum())
-        if count:
-            shown = _lazy.shown(query.filter(off), score)
-            _checks.bad_answers(score, count, shown, (scale.low, scale.high), _tally.ADVICE)
-    return found
-
-
-def _weighed(query: Query, design: _designs.Design, errors: str) -> Query:
-    """Return the rows with WEIGHT, SQUARE, and _IDLE where an answer has no weight."""
-    if design.weights is None:
-        query = query.with_columns(nw.col(N).alias(WEIGHT), nw.col(N).alias(SQUARE))
-    else:
-        _refuse_weights(query, design, errors)
-        weight = _or_zero(query, design.weights)
-        squares = design.squares
-        square = weight * weight if squares is None else _or_zero(query, squares)
-        query = query.with_columns(weight.alias(WEIGHT), square.alias(SQUARE))
-    idle = nw.when(nw.col(WEIGHT) > 0).then(nw.lit(0)).otherwise(nw.lit(1))
-    return query.with_columns(idle.alias(_IDLE))
-
-
-def _or_zero(query: Query, name: str) -> nw.Expr:
-    weight = _lazy.value(query, name).cast(nw.Float64)
-    return nw.when(~weight.is_null()).then(weight).otherwise(nw.lit(0.0))
-
-
-def _refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
-    """Refuse what makes no weight, as `_designs.read_rows` does."""
-    columns = [name for name in (design.weights, design.squares) if name is not None]
-    schema = query.collect_schema()
-    for name in columns:
-        if not schema[name].is_numeric():
-            _checks.weights_are_numbers(name, schema[name])
-    weight = [_lazy.value(query, name).cast(nw.Float64) for name in columns]
-    least, most = _designs.LEAST, _designs.MOST
-    fine = [(each == 0) | ((each >= least) & (each <= most)) for each in weight]
-    bad = [~each & ~column.is_null() for each, column in zip(fine, weight, strict=True)]
-    facts = [_lazy.number(wrong, f"bad {i}") for i, wrong in enumerate(bad)]
-    facts += [_lazy.number(each.is_null(), f"null {i}") for i, each in enumerate(weight)]
-    if len(columns) > 1:
-        answers, (total, square) = nw.col(N), weight
-        slack = _designs.ROUNDING * total * total
-        narrow = (square * answers < total * total - slack * answers) & (answers > 0)
-        wide = (square > total * total + slack) | ((answers == 0) & (total > 0))
-        facts.append(_lazy.number(narrow | wide, "squares"))
-    found = _lazy.only_row(query.select(*facts))
-    for i, name in enumerate(columns):
-        if found[f"bad {i}"]:
-            _checks.bad_weights(name, found[f"bad {i}"], _lazy.shown(query.filter(bad[i]), name))
-        if found[f"null {i}"] and errors == "raise":
-            _checks.missing_weights(name, found[f"null {i}"])
-    if found.get("squares"):
-        _designs.refuse_squares(design, found["squares"])
-
-
-def distinct_rows(query: Query, names: Sequence[str]) -> _frame.Frame:
-    """Return the distinct rows of some columns; ROWS says how often each stands there."""
-    query = query.with_columns(_lazy.value(query, name) for name in names)
-    return _lazy.collected(_lazy.counted(query, names, ROWS))
-
-
-def _off_scale(query: Query, score: str, scale: _tally.Scale) -> nw.Expr | None:
-    """Return where a number is neither on the scale nor a blank code; None for other columns."""
-    if not query.collect_schema()[score].is_numeric():
-        return None
-    number = nw.col(score).cast(nw.Float64)
-    on = (number >= scale.low) & (number <= scale.high) & (number % 1 == 0)
-    return ~(on | number.is_in(scale.missing_numbers.tolist())) & ~number.is_null()
-
-
-def _usable(query: Query, counts: str | None, time: str | None, errors: str | None) -> Query:
+def usable(query: Query, counts: str | None, time: str | None, errors: str | None) -> Query:
     """Return the rows that have a time; refuse what makes no count, and no date."""
     facts = {} if time is None else _time_facts(query, time)
     if counts is not None:
@@ -220,9 +104,6 @@ def refuse_bad_times(query: Query, time: str) -> None:
     _refuse_times(query, time, None, {**facts, "gone": 0})
 
 
-# ---- logs ---------------------------------------------------------------------------------------
-
-
 def read_log(
     query: Query,
     customer: str,
@@ -266,10 +147,9 @@ def read_log(
     return Log(rows.select(ID, CLOCK, DAY, PERIOD, *kept), active, end, zone)
 
 
-# ---- splits -------------------------------------------------------------------------------------
-
-
-def _split(log: Log, customer: str, by: Sequence[str], lookup: Query | None) -> tuple[Query, Split]:
+def split_of(
+    log: Log, customer: str, by: Sequence[str], lookup: Query | None
+) -> tuple[Query, Split]:
     """Return the rows of a log and who belongs to which group, with ids of one type."""
     if lookup is not None:
         return _split_of_segments(log, customer, by, lookup)
@@ -307,7 +187,7 @@ def with_valid_from(lookup: Query, name: str, zone: str | None) -> Query:
     if own is not None and zone is None:
         _checks.zone_on_one_side(name, own)
     lookup, _ = _lazy.with_clock(lookup, name, None if own is None else zone)
-    lookup = _usable(lookup, None, name, None)
+    lookup = usable(lookup, None, name, None)
     return lookup.with_columns(_lazy.moment(lookup))
 
 
@@ -326,7 +206,7 @@ def refuse_duplicates(lookup: Query, keys: Sequence[str], names: Sequence[str]) 
         _checks.duplicate_keys("segments", names, count, _lazy.shown(again, keys[0]))
 
 
-def _with_keys(points: Query, split: Split, extra: Sequence[str] = ()) -> Query:
+def with_keys(points: Query, split: Split, extra: Sequence[str] = ()) -> Query:
     """Return rows of ID and PERIOD with the keys that hold at the period's start."""
     if not split.changes:
         return points.join(split.rows, on=ID, how="left")
@@ -354,73 +234,3 @@ def latest(
     both = nw.concat([asked, marks], how="vertical")
     running = nw.col(SINCE).cum_max().over(*on, order_by=[at, _ORDER])
     return both.with_columns(running).filter(nw.col(_ORDER) == 1).drop(_ORDER)
-
-
-# ---- flows and cohorts --------------------------------------------------------------------------
-
-
-def flows(
-    query: Query,
-    customer: str,
-    time: str,
-    *,
-    by: Sequence[str],
-    lookup: Query | None,
-    **options: Any,
-) -> _activity.Counts:
-    """Count new, retained, returned and churned customers, as `_activity.flows`."""
-    log = read_log(query, customer, time, keep=[] if lookup else by, **options)
-    last = log.active.first + log.active.span - 1
-    period = nw.col(PERIOD)
-    rows, split = _split(log, customer, by, lookup) if by else (log.rows, None)
-    seen = rows.select(ID, PERIOD).unique()
-    seen = seen.with_columns(
-        period.shift(1).over(ID, order_by=PERIOD).alias(_BEFORE),
-        period.shift(-1).over(ID, order_by=PERIOD).alias(_AFTER),
-    )
-    kind = (
-        nw.when(nw.col(_BEFORE) == period - 1)
-        .then(nw.lit(RETAINED))
-        .when(nw.col(_BEFORE).is_null())
-        .then(nw.lit(NEW))
-        .otherwise(nw.lit(RETURNED))
-    )
-    stayed = nw.col(_AFTER) == period + 1
-    left = seen.filter((nw.col(_AFTER).is_null() | ~stayed) & (period < last))
-    events = nw.concat(
-        [
-            seen.select(ID, PERIOD, kind.cast(nw.Int64).alias(KIND)),
-            left.select(ID, (period + 1).alias(PERIOD), _lazy.integer(CHURNED, KIND)),
-        ],
-        how="vertical",
-    )
-    if split is not None:
-        events = _with_keys(events, split, [KIND])
-    cells = _lazy.collected(_lazy.counted(events, [*by, PERIOD, KIND]))
-    return _activity.from_cells(cells, by, "flows", log.active, log.end)
-
-
-def cohorts(
-    query: Query,
-    customer: str,
-    time: str,
-    *,
-    by: Sequence[str],
-    lookup: Query | None,
-    **options: Any,
-) -> _activity.Counts:
-    """Count active customers by first period and periods since then, as `_activity.cohorts`."""
-    log = read_log(query, customer, time, keep=[] if lookup else by, **options)
-    rows, split = _split(log, customer, by, lookup) if by else (log.rows, None)
-    seen = rows.select(ID, PERIOD).unique()
-    seen = seen.with_columns(nw.col(PERIOD).min().over(ID).alias(_COHORT))
-    if split is not None:
-        joined = seen.select(ID, nw.col(_COHORT).alias(PERIOD)).unique()
-        seen = seen.join(_with_keys(joined, split).select(ID, *by), on=ID, how="left")
-    age = (nw.col(PERIOD) - nw.col(_COHORT)).alias(KIND)
-    aged = seen.select(*by, nw.col(_COHORT).alias(PERIOD), age)
-    cells = _lazy.collected(_lazy.counted(aged, [*by, PERIOD, KIND]))
-    return _activity.from_cells(cells, by, "cohorts", log.active, log.end)
-
-
-COUNTS = {"flows": flows, "cohorts": cohorts}

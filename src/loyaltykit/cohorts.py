@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loyaltykit import _checks, _estimates, _frame, _results, _sources
+from loyaltykit import _behaviour, _checks, _estimates, _frame, _results, _sources
 
 
 def cohort_retention(
@@ -119,7 +119,7 @@ def cohort_retention(
     """
     level = _checks.check_confidence_level(confidence_level)
     with _sources.turn(data):
-        counted = _sources.count_log(
+        counted = _behaviour.count_log(
             data,
             customer,
             time,

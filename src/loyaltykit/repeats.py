@@ -10,16 +10,17 @@ import numpy as np
 
 from loyaltykit import (
     _adjustment,
+    _answer_partitions,
+    _answer_queries,
     _calendar,
     _checks,
     _codes,
+    _customer_partitions,
     _customers,
     _dask,
     _differences,
     _frame,
     _pairs,
-    _partitions,
-    _queries,
     _results,
     _sources,
     _tally,
@@ -114,7 +115,7 @@ def one_answer(
         options |= {"waves": waves, "freq": freq}
         if isinstance(source, _dask.Partitions):
             one = functools.partial(_one_answer, **options, ordered=False)
-            return _partitions.one_answer(source, customer, time, one)
+            return _customer_partitions.one_answer(source, customer, time, one)
         return _one_answer(source, **options)
 
 
@@ -163,7 +164,7 @@ def _one_answer(
         best = np.empty(len(present), dtype=moments.dtype)
         best[codes[kept]] = moments[kept]
         tied = np.flatnonzero(moments == best[codes])
-        _partitions.refuse_ties(frame, tied, codes[tied], customer, time, keep)
+        _customer_partitions.refuse_ties(frame, tied, codes[tied], customer, time, keep)
     kept.sort()
     return _frame.kept(frame, kept).to_native()
 
@@ -369,9 +370,9 @@ def _counted(
         _checks.check_reserved(keys, _results.RESERVED)
         names = list(dict.fromkeys([*keys, before, after]))
         if isinstance(source, _frame.LazyFrame):
-            source = _queries.distinct_rows(_sources.only(source, names), names)
+            source = _answer_queries.distinct_rows(_sources.only(source, names), names)
         elif isinstance(source, _dask.Partitions):
-            source = _partitions.distinct_rows(source, names, keys)
+            source = _answer_partitions.distinct_rows(source, names, keys)
         rows = None
         if _frame.ROWS in source.columns:
             rows = source[_frame.ROWS].to_numpy().astype(np.int64)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _estimates, _frame, _results, _sources
-from loyaltykit._activity import CHURNED, NEW, RETAINED, RETURNED
+from loyaltykit import _behaviour, _checks, _estimates, _frame, _results, _sources
+from loyaltykit._flows import CHURNED, NEW, RETAINED, RETURNED
 
 IntArray = npt.NDArray[np.int64]
 MaskedArray = np.ma.MaskedArray[Any, np.dtype[np.int64]]
@@ -362,7 +362,7 @@ def _flow(
     For rates, a group that had no customers at the start of any period is not present.
     """
     with _sources.turn(data):
-        counted = _sources.count_log(
+        counted = _behaviour.count_log(
             data,
             customer,
             time,

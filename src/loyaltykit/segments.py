@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import (
-    _activity,
     _checks,
     _codes,
+    _customer_partitions,
     _customers,
     _dask,
     _frame,
-    _partitions,
     _sources,
+    _splits,
 )
 from loyaltykit.errors import ParameterError
 
@@ -111,7 +111,9 @@ def _attach_source(
         source, lookup = _sources.only(source, have), _sources.only(lookup, beside)
         return _customers.attach(source, lookup, keys, chosen, time, valid_from)
     if isinstance(source, _dask.Partitions):
-        return _partitions.attached(source, lookup, keys, chosen, time, valid_from, _attach)
+        return _customer_partitions.attached(
+            source, lookup, keys, chosen, time, valid_from, _attach
+        )
     return _attach(source, lookup, keys, chosen, time, valid_from)
 
 
@@ -127,9 +129,9 @@ def _attach(
     moment, since = np.zeros_like(wanted), np.zeros_like(codes)  # without dates, all hold always
     if time is not None and valid_from is not None:
         moment, since = _moments(frame[time], lookup[valid_from])
-    _activity.refuse_duplicates(lookup[keys[0]], codes, since, "segments", keys)
+    _splits.refuse_duplicates(lookup[keys[0]], codes, since, "segments", keys)
     order = np.lexsort((since, codes))
-    found = _activity.as_of_rows(codes[order], since[order], wanted, moment)
+    found = _splits.as_of_rows(codes[order], since[order], wanted, moment)
     matched = (found >= 0) & (wanted >= 0)
     row = np.full(len(frame), -1, dtype=np.int64)
     row[matched] = order[found[matched]]
@@ -187,5 +189,5 @@ def _moments(time: _frame.Series, valid_from: _frame.Series) -> tuple[IntArray, 
     moment = _frame.read_times(time, None, None, nullable=True)
     if moment.zone is not None and _frame.read_times(valid_from, None, None).zone is not None:
         moment = _frame.read_times(time, "UTC", None, nullable=True)
-    since = _activity.valid_moments(valid_from, moment.zone)
-    return _activity.microseconds(moment.values), since
+    since = _splits.valid_moments(valid_from, moment.zone)
+    return _splits.microseconds(moment.values), since

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import (
-    _activity,
     _calendar,
     _checks,
     _codes,
+    _customer_partitions,
     _customers,
     _dask,
     _frame,
     _logs,
-    _partitions,
     _queries,
     _results,
     _sources,
+    _splits,
 )
 from loyaltykit.errors import DataError, ParameterError
 
@@ -131,7 +131,7 @@ def loyalty_tier(
         named["purchase"] = purchase
     for role, name in named.items():
         _checks.check_name(role, name)
-    made = ("tier",) if freq is None else ("tier", _activity.VALID_FROM)
+    made = ("tier",) if freq is None else ("tier", _splits.VALID_FROM)
     _checks.check_reserved([customer], frozenset(made), "customer")
     _checks.check_choice("errors", errors, ("raise", "coerce"))
     window = _checks.check_integer("loyal_window", loyal_window, low=1)
@@ -167,7 +167,7 @@ def _label_source(
         listed = None if listed is None else _sources.only(listed, [customer])
         return _label_query(source, customer, time, listed, purchase, rule, options)
     if isinstance(source, _dask.Partitions):
-        return _partitions.labelled(
+        return _customer_partitions.labelled(
             source, customer, time, listed, purchase, _label, _starts, rule, options
         )
     log = _logs.read_log(source, customer, time, **options)
@@ -227,7 +227,7 @@ def _label(
     keys = _frame.take(ids, owner).alias(customer).to_frame()
     if freq is not None:
         dates = starts.astype("datetime64[D]")[start]
-        keys = _frame.open_frame(_frame.table(keys, {_activity.VALID_FROM: dates}, len(owner)))
+        keys = _frame.open_frame(_frame.table(keys, {_splits.VALID_FROM: dates}, len(owner)))
     tier = _frame.categories(keys[customer], tiers[owner, start], _results.TIERS).alias("tier")
     return keys.with_columns(tier).to_native()
 

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from logs import FULL_DAY, LOG_FUNCTIONS, SPELLINGS, active, aware_frame, days, moments
 
 import loyaltykit as lk
-from loyaltykit import _activity, _parallel
+from loyaltykit import _parallel, _splits
 from loyaltykit.errors import (
     ColumnNotFoundError,
     DataError,
@@ -37,26 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # ---- columns and keys ---------------------------------------------------------------------------
-
-
-def test_missing_columns_are_named_with_the_near_one(engine: Engine) -> None:
-    log = engine.frame({"Customer ": [1], "day": [FULL_DAY], "sector": ["B2B"]})
-    with pytest.raises(ColumnNotFoundError, match=r"customer='customer'.*Did you mean 'Customer '"):
-        lk.customer_flow(log, "customer", "day")
-    with pytest.raises(ColumnNotFoundError, match=r"time='days'.*Did you mean 'day'"):
-        lk.customer_flow(log, "Customer ", "days")
-    with pytest.raises(ColumnNotFoundError, match=r"'sectr'.*Did you mean 'sector'"):
-        lk.customer_flow(log, "Customer ", "day", by="sectr")
-
-
-@pytest.mark.parametrize("function", LOG_FUNCTIONS)
-@pytest.mark.parametrize("name", ["period", "cohort", "start", "estimate", "n", "coverage"])
-def test_a_key_cannot_have_the_name_of_a_result_column(
-    function: Callable[..., Any], name: str
-) -> None:
-    log = pd.DataFrame({"id": [1], "day": [FULL_DAY], name: ["x"]})
-    with pytest.raises(ParameterError, match=f"by='{name}'"):
-        function(log, "id", "day", by=name)
 
 
 @pytest.mark.parametrize("function", LOG_FUNCTIONS)
@@ -89,18 +69,6 @@ def test_a_key_that_never_changes_needs_no_segments(engine: Engine) -> None:
         ("B2C", "2026-01"): 1,
         (None, "2026-02"): 1,
     }
-
-
-def test_by_takes_one_name_several_or_none(engine: Engine) -> None:
-    log = engine.frame({"id": [1], "day": [FULL_DAY], "sector": ["B2B"], "region": ["east"]})
-    one = lk.customer_flow(log, "id", "day", by="sector")
-    assert frame_rows(one) == frame_rows(lk.customer_flow(log, "id", "day", by=["sector"]))
-    two = lk.customer_flow(log, "id", "day", by=["region", "sector"])
-    assert column_names(two)[:3] == ["region", "sector", "period"]
-    none = lk.customer_flow(log, "id", "day", by=[])
-    assert frame_rows(none) == frame_rows(lk.customer_flow(log, "id", "day"))
-    with pytest.raises(ParameterError, match="by names 'sector' more than once"):
-        lk.customer_flow(log, "id", "day", by=["sector", "sector"])
 
 
 # ---- kinds of ids -------------------------------------------------------------------------------
@@ -546,7 +514,7 @@ def test_the_latest_row_that_holds(
         for pairs in (rows, asked)
         for i in (0, 1)
     ]
-    assert _activity.as_of_rows(*columns).tolist() == expected
+    assert _splits.as_of_rows(*columns).tolist() == expected
 
 
 # ---- how customers are told apart ---------------------------------------------------------------

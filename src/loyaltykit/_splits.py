@@ -1,28 +1,19 @@
-"""From an interaction log to who was active when, and from there to flows and cohorts.
-
-A log is reduced once, to its distinct (customer, period) pairs in order. Everything a rate needs
-follows from each pair and the one before it. The counts of shards split by customer add up.
-"""
+"""Who belongs to which group, for good or as of a day: the split of a log's customers by keys."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _codes, _frame, _logs, _parallel
-from loyaltykit.errors import DataError, ParameterError
+from loyaltykit import _checks, _codes, _frame, _logs
+from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
-Integers = npt.NDArray[np.integer[Any]]
-BoolArray = npt.NDArray[np.bool_]
 
 VALID_FROM = "valid_from"
-KIND = "lk kind"
-_CELL = (_frame.PERIOD, KIND, _frame.N)
-_MOST_ROWS = 5_000_000
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
@@ -39,72 +30,6 @@ class Split(NamedTuple):
     group: IntArray
     customer: IntArray | None
     moment: IntArray | None
-
-
-class Counts(NamedTuple):
-    """What a log was counted to: groups down, periods across, then kinds of flow or ages.
-
-    Only groups that are present have a row. Counts of shards that are split by customer add up.
-    """
-
-    keys: _frame.Frame
-    table: IntArray
-    starts: npt.NDArray[np.datetime64]
-    complete: bool
-    as_of: np.datetime64
-
-
-def counted(
-    frame: _frame.Frame,
-    customer: str,
-    time: str,
-    kind: str,
-    *,
-    by: Sequence[str],
-    lookup: _frame.Frame | None,
-    freq: str,
-    as_of: Any,
-    tz: str | None,
-    errors: str,
-) -> Counts:
-    """Reduce a log to its activity and its split, and count "flows" or "cohorts"."""
-    log = _logs.read_log(frame, customer, time, as_of=as_of, tz=tz, errors=errors, ordered=False)
-    active = _logs.activity(log, freq)
-    split = read_split(frame, log, customer, by, lookup)
-    table = COUNTS[kind](active, split)
-    groups = np.flatnonzero(table.any(axis=(1, 2)))
-    return _counts(keys_of(split, groups), table[groups], active, log.end)
-
-
-def from_cells(
-    cells: _frame.Frame,
-    by: Sequence[str],
-    kind: str,
-    active: _logs.Activity,
-    end: np.datetime64 | None,
-) -> Counts:
-    """Put together what was counted elsewhere: rows of keys, PERIOD, KIND (or age) and N.
-
-    Of ``active`` only the periods matter, not the customers.
-    """
-    groups = _frame.group(cells, by)
-    period, place, n = (cells[name].to_numpy().astype(np.int64) for name in _CELL)
-    rows, width = (active.span, KINDS) if kind == "flows" else (active.span**2, active.span)
-    refuse_blow_up(groups.size * rows, active, _MOST_ROWS)
-    table = np.zeros((groups.size, active.span, width), dtype=np.int64)
-    np.add.at(table, (groups.codes, period - active.first, place), n)
-    return _counts(groups.keys, table, active, end)
-
-
-def _counts(
-    keys: _frame.Frame, table: IntArray, active: _logs.Activity, end: np.datetime64 | None
-) -> Counts:
-    return Counts(
-        keys, table, _logs.starts(active), _logs.last_is_complete(end, active), _logs.as_of_day(end)
-    )
-
-
-# ---- splits -------------------------------------------------------------------------------------
 
 
 def keys_in_segments(
@@ -242,80 +167,3 @@ def as_of_rows(
 def keys_of(split: Split, groups: IntArray) -> _frame.Frame:
     """Return the key columns of the groups, in the order given."""
     return _frame.rows(split.keys, np.where(groups < split.length, groups, -1))
-
-
-# ---- flows and cohorts --------------------------------------------------------------------------
-
-NEW, RETAINED, RETURNED, CHURNED = range(4)
-KINDS = 4
-_MOST_CELLS = 1 << 16
-
-
-def flows(active: _logs.Activity, split: Split) -> IntArray:
-    """Return counts by group, period and kind: new, retained, returned, churned.
-
-    A customer is retained in a period when also active in the one before, new when never active
-    before, else returned; and churned in the period after one, when not active in it.
-    """
-    customer, period, span = active.customer, active.period, active.span
-    refuse_blow_up((split.length + 1) * span, active, _MOST_ROWS)
-    same = ~_codes.starts_of_runs(customer)
-    follows = same.copy()
-    follows[1:] &= period[1:] == period[:-1] + 1
-    stays = np.append(follows[1:], np.False_)
-    day = _logs.starts(active).astype(np.int64)
-    size = (split.length + 1) * span * KINDS
-
-    def count(part: slice) -> IntArray:
-        cells = np.zeros(size, dtype=np.int64)
-        for rows in _parallel.blocks(part, max(_parallel.BLOCK, size)):
-            who, when = customer[rows], period[rows]
-            kind = np.where(follows[rows], RETAINED, np.where(same[rows], RETURNED, NEW))
-            group = groups_at(split, who, day[when])
-            cells += np.bincount((group * span + when) * KINDS + kind, minlength=size)
-            left = ~stays[rows] & (when + 1 < span)
-            who, when = who[left], when[left] + 1
-            group = groups_at(split, who, day[when])
-            cells += np.bincount((group * span + when) * KINDS + CHURNED, minlength=size)
-        return cells
-
-    # Each thread has a table of its own, so that large ones are counted in one.
-    whole = [slice(0, len(customer))]
-    parts = _parallel.in_parts(count, len(customer)) if size <= _MOST_CELLS else map(count, whole)
-    counted = sum(parts, np.zeros(size, dtype=np.int64))
-    return counted.reshape(split.length + 1, span, KINDS)
-
-
-def refuse_blow_up(rows: int, active: _logs.Activity, most: int) -> None:
-    """Refuse the tables that one stray date, or very short periods, would make."""
-    if rows <= most:
-        return
-    days = _logs.starts(active)
-    msg = (
-        f"The log spans {active.span:,} periods of a {active.freq}, from {days[0]} to {days[-1]}: "
-        f"a table of up to {rows:,} rows. Check the dates, or choose a longer freq."
-    )
-    raise DataError(msg)
-
-
-def cohorts(active: _logs.Activity, split: Split) -> IntArray:
-    """Return active customers by group, first period and periods since then.
-
-    The group is that at the start of the customer's first period.
-    """
-    customer, period, span = active.customer, active.period, active.span
-    first = np.ones(len(customer), dtype=np.bool_)
-    first[1:] = customer[1:] != customer[:-1]
-    index = np.flatnonzero(first)
-    joined = period[index]
-    group = groups_at(split, customer[index], _logs.starts(active).astype(np.int64)[joined])
-    of_pair = np.cumsum(first) - 1
-    # A customer's row of the table is settled once; each pair then only adds its age.
-    row = (group * span + joined) * span - joined
-    size = (split.length + 1) * span * span
-    refuse_blow_up(size, active, _MOST_ROWS)
-    cells = np.bincount(row[of_pair] + period, minlength=size)
-    return cells.reshape(split.length + 1, span, span).astype(np.int64)
-
-
-COUNTS = {"flows": flows, "cohorts": cohorts}
