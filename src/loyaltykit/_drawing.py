@@ -1,0 +1,244 @@
+"""What pictures share: tables read for drawing, the texts of labels and values, Axes and legends.
+
+matplotlib is imported when a picture is drawn: a service that only counts never loads it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _frame
+from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+# Orange and blue are told apart with every kind of colour vision; with the light grey between them
+# also in grey print.
+BLUE = "#00578F"
+ORANGE = "#E08A00"
+LIGHT = "#DEDEDE"
+GUIDE = "#D0D0D0"
+LINE = "#808080"
+
+# What one axis can show only one of. Definitions are among them, as everywhere.
+_CONSTANT = ("metric", "unit", "definition", "confidence_level")
+_LABEL_WIDTH = 34  # characters
+
+
+class Rows(NamedTuple):
+    """What is drawn: one entry a row of the table, NaN for null."""
+
+    labels: list[str]
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    partial: npt.NDArray[np.bool_]
+    name: str
+    unit: str
+    axis: str
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def read(frame: _frame.Frame) -> Rows:
+    """Return the rows of a metric table as labels and numbers; refuse what one axis cannot show."""
+    words = {name: constant(frame, name) for name in _CONSTANT}
+    metric, unit = words["metric"] or "", words["unit"] or ""
+    n, estimate, low, high = (
+        floats(frame, name) for name in ("n", "estimate", "ci_low", "ci_high")
+    )
+    coverage = ["observed"] * len(frame)
+    if "coverage" in frame.columns:
+        coverage = [word or "observed" for word in _frame.python_values(frame["coverage"])]
+    nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
+    names = _names(frame, words["definition"] or "")
+    notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
+    name = metric_name(metric)
+    interval = "" if np.isnan(low).all() else f" ({100 * words['confidence_level']:g}% interval)"
+    return Rows(
+        labels=[row_label(*row) for row in zip(names, notes, strict=True)],
+        estimate=estimate,
+        low=low,
+        high=high,
+        partial=np.array([word == "partial" for word in coverage], dtype=np.bool_),
+        name=name,
+        unit=unit,
+        axis=f"{name}, {unit.replace('_', ' ')}{interval}" if metric else "",
+    )
+
+
+def _names(frame: _frame.Frame, definition: str) -> list[str]:
+    """Return the keys of each row as one text."""
+    head = frame.columns[: frame.columns.index("metric")]
+    keys = [
+        key_texts(_frame.python_values(frame[name]), name, definition)
+        for name in head
+        if name != "coverage"
+    ]
+    if not keys:
+        return ["All"] * len(frame)
+    return [", ".join(filter(None, parts)) for parts in zip(*keys, strict=True)]
+
+
+def floats(frame: _frame.Frame, name: str) -> FloatArray:
+    """Return a column as floats, NaN for null."""
+    # None becomes NaN, also in a column of nothing else, whatever its type.
+    return np.array(_frame.python_values(frame[name]), dtype=np.float64)
+
+
+def constant(frame: _frame.Frame, name: str) -> Any:
+    """Return the one value of a column, None where there is no row; refuse several."""
+    values = sorted(set(_frame.python_values(frame[name])), key=str)
+    if len(values) > 1:
+        msg = f"result mixes {name}: {_checks.listed(values)}. Draw each alone."
+        raise ParameterError(msg)
+    return values[0] if values else None
+
+
+def one_level(frame: _frame.Frame, name: str, what: str = "several") -> list[Any]:
+    """Return the one level of a key, in a list that is empty where there is no row."""
+    values = _frame.python_values(frame[name])
+    some = sorted({plain_text(value) for value in values})
+    if len(some) > 1:
+        msg = f"result holds {what} {name!r}: {_checks.listed(some)}. Select one."
+        raise ParameterError(msg)
+    return values[:1]
+
+
+# ---- texts --------------------------------------------------------------------------------------
+
+
+def metric_name(metric: str) -> str:
+    """Return the metric as a reader calls it."""
+    # The short metrics are abbreviations.
+    return metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
+
+
+def key_texts(values: list[Any], name: str, definition: str) -> list[str]:
+    """Return the values of a key as texts; the name says whether they are periods or ages."""
+    if name == "cohort_age":
+        return [f"age {value}" for value in values]
+    if name not in ("period", "cohort"):
+        return [plain_text(value) for value in values]
+    # Rates say their frequency in the definition. For survey tables the dates have to.
+    monthly = "freq=month" in definition or "freq=" not in definition
+    monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
+    # In a scorecard a row may have no period; that is no missing one.
+    texts = ["" if value is None else plain_text(value) for value in values]
+    return [text[:7] for text in texts] if monthly else texts
+
+
+def plain_text(value: Any) -> str:
+    """Return a key's value as text."""
+    # pandas has no dates, only midnights.
+    return "(missing)" if value is None else str(value).removesuffix(" 00:00:00")
+
+
+def _note(n: float, estimate: float, coverage: str, nothing: str) -> str:
+    """Return the base size, and why there is no estimate or not yet a whole one."""
+    words = [] if np.isnan(n) else [f"n = {n:,.0f}"]
+    if coverage != "observed":
+        words.append(coverage)
+    elif np.isnan(estimate):
+        words.append("no estimate" if n > 0 else nothing)
+    return f"({', '.join(words)})"
+
+
+def row_label(name: str, note: str) -> str:
+    """Return a row's name and its note, in lines of a length that leaves room for the picture."""
+    # Hard blanks keep the note on one line.
+    hard = note.replace(" ", "\xa0")
+    return textwrap.fill(f"{name} {hard}", _LABEL_WIDTH).replace("\xa0", " ")
+
+
+def value_text(value: float, form: str) -> str:
+    """Return a number in its form, with a true minus sign."""
+    text = form.format(value)
+    if text.startswith(("+", "-")) and not text.strip("+-0."):
+        text = text[1:]  # nothing has no sign
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+# ---- drawing ------------------------------------------------------------------------------------
+
+
+def opened(ax: Axes | None, width: float, lines: float) -> Axes:
+    """Return the Axes, or those of a new figure: its width in inches, its height in font sizes."""
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        height = lines * plt.rcParams["font.size"] / 72
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    elif not isinstance(ax, Axes):
+        _checks.wrong_type("ax", ax, "a matplotlib Axes")
+    return ax
+
+
+def prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
+    """Return the Axes with a labelled place for each row."""
+    most = max((label.count("\n") + 1 for label in labels), default=1)
+    ax = opened(ax, width, 8.5 + (1.3 + 1.3 * most) * max(len(labels), 1))
+    # Names are text: the dollars of "$10 to $20" enclose no formula.
+    ax.set_yticks(range(len(labels)), labels, parse_math=False)
+    ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    if not labels:
+        say_empty(ax)
+    return ax
+
+
+def say_empty(ax: Axes) -> None:
+    """Say that the table has no rows."""
+    ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
+
+
+def legend(ax: Axes, keys: Mapping[str, str | Artist], middle: float = 0.5) -> None:
+    """Say below the Axes what its colours mean, or a key that shows more than a colour."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=key) if isinstance(key, str) else key for key in keys.values()]
+    ax.legend(
+        handles,
+        [name.capitalize() for name in keys],
+        loc="upper center",
+        bbox_to_anchor=(middle, 0),
+        borderaxespad=3.6,  # font sizes: below the label of the axis
+        ncols=min(len(keys), 4),
+        frameon=False,
+        fontsize="small",
+        handlelength=1,
+    )
+
+
+def beside(ax: Axes, rows: npt.NDArray[np.int64], texts: list[str]) -> None:
+    """Write the values at the right."""
+    # In font sizes: room for the longest.
+    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        ax.annotate(
+            text,
+            (1, row),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=place,
+            textcoords="offset fontsize",
+            ha="right",
+            va="center",
+            fontsize="small",
+        )
+
+
+def tidy(ax: Axes) -> None:
+    """Leave only the axis below."""
+    ax.spines[["left", "top", "right"]].set_visible(False)
+    ax.tick_params(axis="y", length=0, pad=7)  # a dot at the edge stays off the label
