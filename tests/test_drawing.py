@@ -55,6 +55,48 @@ def test_size_of_a_new_figure() -> None:
     plt.close("all")
 
 
+def test_titles_say_how_it_was_counted() -> None:
+    definition = "basis=contracts;freq=week;window=rolling;rule=on_or_after;grace=1"
+    words = "contracts, by week, rolling window,\nrule on or after, grace 1"
+    assert _drawing.titled("Cohort retention", "B2B", definition) == (
+        f"Cohort retention: B2B\n{words}"
+    )
+    assert _drawing.titled("Customer flow", "", "") == "Customer flow"
+
+
+def test_steps_of_labels_fit_the_room_and_the_calendar() -> None:
+    assert _drawing.step_of(10, 100.0, 10.0) == 1
+    assert _drawing.step_of(10, 100.0, 10.1) == 2
+    assert _drawing.step_of(60, 100.0, 10.0, "freq=month") == 6
+    assert _drawing.step_of(60, 100.0, 10.0, "freq=day") == 7
+    assert _drawing.step_of(60, 100.0, 10.0) == 10
+    assert _drawing.step_of(0, 100.0, 10.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "start"), [([10, 20], 0), ([0, 20], 0), ([11, 20], 10), ([-1, 20], -1), ([0, 0], 0)]
+)
+def test_scales_begin_at_zero_or_halfway(values: list[float], start: float) -> None:
+    assert _drawing.scale_start(np.array(values, dtype=np.float64)) == start
+
+
+def test_one_row_a_place(engine: Engine) -> None:
+    frame = _frame.open_frame(engine.frame({"x": ["a", "a", None], "y": [1, 2, 2]}))
+    _drawing.refuse_twice(frame, ("x", "y"))
+    with pytest.raises(ParameterError, match=r"^result has several rows of y 2\. Select one table"):
+        _drawing.refuse_twice(frame, ("y",))
+    assert _drawing.group_title(frame[:2], ("x",), "") == "a"
+
+
+def test_extent_within_parts_of_a_figure() -> None:
+    figure = plt.figure(figsize=(4, 2), layout="constrained")
+    ax = figure.add_subfigure(figure.add_gridspec(1, 2)[0]).subplots()
+    width, height = _drawing.extent(ax)
+    assert 72 < width < 144
+    assert 72 < height < 144
+    plt.close("all")
+
+
 def test_legend_takes_colours_and_keys() -> None:
     ax = Figure().subplots()
     _drawing.legend(ax, {"one": _drawing.BLUE, "two": Line2D([], [], marker="o")})

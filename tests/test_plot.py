@@ -582,6 +582,26 @@ def test_given_axes_need_no_pyplot() -> None:
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
 
 
+def test_pictures_of_behaviour_need_no_pyplot() -> None:
+    code = (
+        "import sys, pandas as pd, loyaltykit as lk; from matplotlib.figure import Figure; "
+        "log = pd.DataFrame({'id': [1, 1, 2], 'day': ['2026-01-05', '2026-02-06', '2026-02-07']}); "
+        "cohorts = lk.cohort_retention(log, 'id', 'day'); "
+        "axes = Figure(layout='constrained').subplots(3); "
+        "lk.plot.cohort_heatmap(cohorts, ax=axes[0]); "
+        "lk.plot.retention_curves(cohorts, ax=axes[1]); "
+        "lk.plot.customer_flow(lk.customer_flow(log, 'id', 'day'), ax=axes[2]); "
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_yearly_periods_are_years() -> None:
+    table = retention().assign(definition="basis=log;freq=year;grace=0")
+    assert labels(plot.estimates(table))[1] == "2026 (n = 4)"
+
+
 def test_bars_of_weighted_answers_are_those_of_the_weights() -> None:
     data = pd.DataFrame({"nps": [10, 8, 0], "w": [2.0, 1.0, 1.0]})
     ax = lk.plot.nps_bars(lk.nps(data, "nps", weights="w"))

@@ -6,7 +6,8 @@ matplotlib is imported when a picture is drawn: a service that only counts never
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,16 @@ LINE = "#808080"
 
 # What one axis can show only one of. Definitions are among them, as everywhere.
 _CONSTANT = ("metric", "unit", "definition", "confidence_level")
-_LABEL_WIDTH = 34  # characters
+_LABEL_WIDTH, _TITLE_WIDTH = 34, 50  # characters
+# Every how many periods a label may stand, where there is no room for all.
+_STEPS = {
+    "day": (1, 7, 14, 28, 91, 182, 364),
+    "week": (1, 2, 4, 13, 26, 52, 104),
+    "month": (1, 2, 3, 6, 12, 24, 60, 120),
+    "quarter": (1, 2, 4, 8, 20, 40, 80),
+    "year": (1, 2, 5, 10, 20, 50, 100),
+}
+_ANY_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Rows(NamedTuple):
@@ -115,6 +125,22 @@ def one_level(frame: _frame.Frame, name: str, what: str = "several") -> list[Any
     return values[:1]
 
 
+def group_title(frame: _frame.Frame, names: Sequence[str], definition: str) -> str:
+    """Return the one group that a table speaks of, "" where it has no keys; refuse several."""
+    texts = [key_texts(one_level(frame, name), name, definition) for name in names]
+    return ", ".join(text for level in texts for text in level)
+
+
+def refuse_twice(frame: _frame.Frame, names: Sequence[str]) -> None:
+    """Refuse a table in which several rows stand for one place of the picture."""
+    places = list(zip(*(_frame.python_values(frame[name]) for name in names), strict=True))
+    twice = next((place for place, times in Counter(places).items() if times > 1), None)
+    if twice is not None:
+        found = ", ".join(f"{name} {plain_text(v)}" for name, v in zip(names, twice, strict=True))
+        msg = f"result has several rows of {found}. Select one table."
+        raise ParameterError(msg)
+
+
 # ---- texts --------------------------------------------------------------------------------------
 
 
@@ -130,12 +156,42 @@ def key_texts(values: list[Any], name: str, definition: str) -> list[str]:
         return [f"age {value}" for value in values]
     if name not in ("period", "cohort"):
         return [plain_text(value) for value in values]
+    # In a scorecard a row may have no period; that is no missing one.
+    texts = ["" if value is None else plain_text(value) for value in values]
+    if "freq=year" in definition:
+        return [text[:4] for text in texts]
     # Rates say their frequency in the definition. For survey tables the dates have to.
     monthly = "freq=month" in definition or "freq=" not in definition
     monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
-    # In a scorecard a row may have no period; that is no missing one.
-    texts = ["" if value is None else plain_text(value) for value in values]
     return [text[:7] for text in texts] if monthly else texts
+
+
+def ages_label(definition: str) -> str:
+    """Return what an axis of cohort ages counts."""
+    freq = definition_parts(definition).get("freq", "")
+    return f"Age of the cohort, {freq}s" if freq in _STEPS else "Age of the cohort"
+
+
+def definition_parts(definition: str) -> dict[str, str]:
+    """Return for example ``{"freq": "month", "rule": "on"}``."""
+    pairs = (part.partition("=") for part in definition.split(";"))
+    return {name: value for name, sign, value in pairs if sign}
+
+
+def titled(name: str, group: str, definition: str) -> str:
+    """Return a title of the metric and the group, and below it how it was counted."""
+    parts = definition_parts(definition)
+    words = {
+        "basis": "" if parts.get("basis") == "log" else f"{parts.get('basis')}",
+        "freq": f"by {parts.get('freq')}",
+        "window": f"{parts.get('window')} window",
+    }
+    below = [words.get(key, f"{key} {value}") for key, value in parts.items()]
+    # Hard blanks keep each part on one line.
+    hard = [part.replace("_", " ").replace(" ", "\xa0") for part in below if part]
+    lines = [f"{name}: {group}" if group else name, ", ".join(hard)]
+    title = "\n".join(textwrap.fill(line, _TITLE_WIDTH) for line in lines if line)
+    return title.replace("\xa0", " ")
 
 
 def plain_text(value: Any) -> str:
@@ -203,8 +259,44 @@ def say_empty(ax: Axes) -> None:
     ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
 
 
-def legend(ax: Axes, keys: Mapping[str, str | Artist], middle: float = 0.5) -> None:
-    """Say below the Axes what its colours mean, or a key that shows more than a colour."""
+def extent(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the Axes in points, once labels and titles have their room."""
+    figure: Any = ax.figure
+    while figure.figure is not figure:  # a part of a figure
+        figure = figure.figure
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+    box = ax.get_window_extent()
+    return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
+
+
+def font_size(name: str) -> float:
+    """Return a font size in points."""
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=name).get_size_in_points())
+
+
+def step_of(count: int, room: float, need: float, definition: str = "") -> int:
+    """Return every how many places a label of the size needed stands free in the room."""
+    least = need * count / max(room, 1.0)
+    steps = _STEPS.get(definition_parts(definition).get("freq", ""), _ANY_STEPS)
+    return next((step for step in steps if step >= least), max(count, 1))
+
+
+def scale_start(values: FloatArray) -> float:
+    """Return where a scale begins: at 0, or halfway to its end where all values lie beyond that."""
+    low, high = float(values.min()), float(values.max())
+    return low if low < 0 else high / 2 if low > high / 2 else 0.0
+
+
+def legend(
+    ax: Axes, keys: Mapping[str, str | Artist], middle: float = 0.5, pad: float = 3.6
+) -> None:
+    """Say below the Axes what its colours mean, or a key that shows more than a colour.
+
+    The padding is in font sizes: 3.6 are below the label of the axis.
+    """
     from matplotlib.patches import Patch
 
     handles = [Patch(color=key) if isinstance(key, str) else key for key in keys.values()]
@@ -213,8 +305,8 @@ def legend(ax: Axes, keys: Mapping[str, str | Artist], middle: float = 0.5) -> N
         [name.capitalize() for name in keys],
         loc="upper center",
         bbox_to_anchor=(middle, 0),
-        borderaxespad=3.6,  # font sizes: below the label of the axis
-        ncols=min(len(keys), 4),
+        borderaxespad=pad,
+        ncols=4 if len(keys) > 6 else 3,
         frameon=False,
         fontsize="small",
         handlelength=1,

@@ -11,9 +11,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loyaltykit import _checks, _drawing, _frame, _results
+from loyaltykit._bar_plots import customer_flow, inactivity_gap
+from loyaltykit._curve_plots import retention_curves
+from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+__all__ = [
+    "change_waterfall",
+    "cohort_heatmap",
+    "customer_flow",
+    "estimates",
+    "inactivity_gap",
+    "nps_bars",
+    "retention_curves",
+    "tier_transitions",
+]
 
 # Dark, middle and light, each with the colour of the text on it, of a contrast above 4.5.
 SHARES = {
