@@ -1,5 +1,7 @@
 """What the pictures share."""
 
+import datetime as dt
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,6 +45,22 @@ def test_signs_of_values(value: float, form: str, text: str) -> None:
     assert _drawing.value_text(value, form) == text
 
 
+@pytest.mark.parametrize(
+    ("freq", "expected"),
+    [
+        ("year", ["2026", ""]),
+        ("quarter", ["2026-Q2", ""]),
+        ("month", ["2026-04", ""]),
+        ("week", ["2026-04-01", ""]),
+    ],
+)
+def test_periods_are_written_as_what_they_are(freq: str, expected: list[str]) -> None:
+    for day in (dt.date(2026, 4, 1), dt.datetime(2026, 4, 1), "2026-04-01"):
+        if freq == "month" and isinstance(day, str):
+            continue  # the day of a text is not looked for
+        assert _drawing.key_texts([day, None], "period", f"basis=log;freq={freq}") == expected
+
+
 def test_labels_break_between_words_and_never_in_a_note() -> None:
     label = _drawing.row_label("a name of more than one word, and long", "(n = 5, no answers)")
     assert label.split("\n") == ["a name of more than one word, and", "long (n = 5, no answers)"]
@@ -74,9 +92,15 @@ def test_steps_of_labels_fit_the_room_and_the_calendar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "start"), [([10, 20], 0), ([0, 20], 0), ([11, 20], 10), ([-1, 20], -1), ([0, 0], 0)]
+    ("values", "start"),
+    [
+        *(([10, 20], 0), ([0, 20], 0), ([11, 20], 2), ([82, 90], 74), ([-1, 20], -1)),
+        *(([0, 0], 0), ([100, 100], 95), ([99, 100], 94)),
+    ],
 )
-def test_scales_begin_at_zero_or_halfway(values: list[float], start: float) -> None:
+def test_scales_begin_below_the_values_and_not_below_zero(
+    values: list[float], start: float
+) -> None:
     assert _drawing.scale_start(np.array(values, dtype=np.float64)) == start
 
 

@@ -196,10 +196,10 @@ def test_scale_is_that_of_what_is_not_known_beforehand() -> None:
     assert filled(ax, _matrix_plots.PLAIN) == []
 
 
-def test_scale_begins_halfway_for_high_values_and_below_zero_for_negative_ones() -> None:
+def test_scale_begins_below_high_values_and_at_negative_ones() -> None:
     later = cohorts()["cohort_age"] > 0
     high = cohorts().assign(estimate=lambda t: t["estimate"].where(~later, 80 + t["estimate"] / 10))
-    assert scale(plot.cohort_heatmap(high)) == (43.75, 87.5)
+    assert scale(plot.cohort_heatmap(high)) == (72.5, 87.5)
     revenue = cohorts().assign(
         metric="cohort_revenue",
         estimate=lambda t: t["estimate"].where(~later, 4 * t["estimate"] - 110),

@@ -434,9 +434,9 @@ def test_keys_are_joined_and_periods_written_as_months() -> None:
     assert labels(plot.nps_bars(daily)) == ["2026-03-05 (n = 5)", "2026-04-01 (n = 2)"]
 
 
-def test_periods_other_than_months_are_dates() -> None:
+def test_quarters_are_written_as_quarters() -> None:
     table = lk.retention_rate(LOG, "id", "day", freq="quarter", as_of="2026-03-31")
-    assert labels(plot.estimates(table)) == ["2026-01-01 (unobserved)"]
+    assert labels(plot.estimates(table)) == ["2026-Q1 (unobserved)"]
 
 
 def test_cohorts_have_ages() -> None:

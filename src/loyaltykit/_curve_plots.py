@@ -267,9 +267,8 @@ def _ages(ax: Axes, curves: list[_Curve], *, banded: bool) -> None:
     starts = np.concatenate([curve.estimate[curve.age == 0] for curve in curves])
     hidden = len(later) and len(starts) and (starts == 100).all() and later.max() <= 50
     shown = later if hidden else value
-    low, high = float(shown.min()), float(shown.max()) or 1.0
-    # Not so near that a part of a percent looks like a fall.
-    low = 0.0 if 0 <= low <= high / 2 else min(low, high - 5)
+    high = float(shown.max()) or 1.0
+    low = _drawing.scale_start(shown)
     air = 0.06 * (high - low) or 1.0
     ax.set_ylim(low if low == 0 else low - air, high + air)
     ax.set_xlim(age.min() - 0.3, age.max() + 0.3)
@@ -279,4 +278,4 @@ def _ages(ax: Axes, curves: list[_Curve], *, banded: bool) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if hidden:
-        ax.set_xlabel(f"{ax.get_xlabel()} (at 0 all lines are at 100%, above the picture)")
+        ax.set_xlabel(f"{ax.get_xlabel()}\n(at 0 all lines are at 100%, above the picture)")

@@ -33,6 +33,7 @@ LINE = "#808080"
 # What one axis can show only one of. Definitions are among them, as everywhere.
 _CONSTANT = ("metric", "unit", "definition", "confidence_level")
 _LABEL_WIDTH, _TITLE_WIDTH = 34, 50  # characters
+_LEAST_SPREAD = 5.0  # less would make a part of a percent look like a fall
 # Every how many periods a label may stand, where there is no room for all.
 _STEPS = {
     "day": (1, 7, 14, 28, 91, 182, 364),
@@ -160,6 +161,8 @@ def key_texts(values: list[Any], name: str, definition: str) -> list[str]:
     texts = ["" if value is None else plain_text(value) for value in values]
     if "freq=year" in definition:
         return [text[:4] for text in texts]
+    if "freq=quarter" in definition:
+        return [f"{text[:4]}-Q{(int(text[5:7]) + 2) // 3}" if text else "" for text in texts]
     # Rates say their frequency in the definition. For survey tables the dates have to.
     monthly = "freq=month" in definition or "freq=" not in definition
     monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
@@ -285,9 +288,12 @@ def step_of(count: int, room: float, need: float, definition: str = "") -> int:
 
 
 def scale_start(values: FloatArray) -> float:
-    """Return where a scale begins: at 0, or halfway to its end where all values lie beyond that."""
+    """Return where a scale begins: as far below the values as they spread, but not below 0.
+
+    So the lowest is never drawn as if it were nothing, and high values still differ.
+    """
     low, high = float(values.min()), float(values.max())
-    return low if low < 0 else high / 2 if low > high / 2 else 0.0
+    return low if low < 0 else max(low - max(high - low, _LEAST_SPREAD), 0.0)
 
 
 def legend(

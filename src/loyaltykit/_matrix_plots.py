@@ -75,8 +75,8 @@ def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
     -----
     The colours are those of the estimates in percent, from pale to dark in steps that are equal to
     the eye [1]_, and told apart by lightness alone, whatever the colour vision. The scale ends
-    at the largest value, and begins at 0; where all values lie in its upper half, at that half, and
-    where some are negative, at the lowest.
+    at the largest value. It begins as far below the lowest as the values spread (5 points or more),
+    but not below 0, unless a value is.
 
     At age 0 every customer of a cohort is there. Where all of that column is 100 %, it is grey and
     does not stretch the scale, which would hide how the other ages differ.
@@ -160,7 +160,7 @@ def tier_transitions(result: Any, *, ax: Axes | None = None) -> Axes:
 
     Notes
     -----
-    The colours are those of `cohort_heatmap`, from 0 to the largest share. Tiers stand in the order
+    Colours and their scale are those of `cohort_heatmap`. Tiers stand in the order
     of their categories; tiers that are text, in the order in which the table has them.
 
     Examples
@@ -421,6 +421,7 @@ def _wrap(ax: Axes, columns: list[str], room: float) -> None:
 
 
 def _outline(ax: Axes, places: list[tuple[int, int]]) -> None:
+    """Outline cells in a colour that is seen on pale and on dark."""
     from matplotlib.patches import Rectangle
 
     for row, column in places:
@@ -430,8 +431,8 @@ def _outline(ax: Axes, places: list[tuple[int, int]]) -> None:
                 1,
                 1,
                 fill=False,
-                edgecolor="black",
-                linewidth=1.5,
+                edgecolor=_drawing.ORANGE,
+                linewidth=2,
                 clip_on=False,
             )
         )
