@@ -733,6 +733,11 @@ RESULT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "plot.nps_bars": lk.plot.nps_bars,
     "plot.estimates": lk.plot.estimates,
     "plot.change_waterfall": lk.plot.change_waterfall,
+    "plot.cohort_heatmap": lk.plot.cohort_heatmap,
+    "plot.retention_curves": lk.plot.retention_curves,
+    "plot.customer_flow": lk.plot.customer_flow,
+    "plot.tier_transitions": lk.plot.tier_transitions,
+    "plot.inactivity_gap": lk.plot.inactivity_gap,
 }
 
 

@@ -434,9 +434,9 @@ def test_keys_are_joined_and_periods_written_as_months() -> None:
     assert labels(plot.nps_bars(daily)) == ["2026-03-05 (n = 5)", "2026-04-01 (n = 2)"]
 
 
-def test_periods_other_than_months_are_dates() -> None:
+def test_quarters_are_written_as_quarters() -> None:
     table = lk.retention_rate(LOG, "id", "day", freq="quarter", as_of="2026-03-31")
-    assert labels(plot.estimates(table)) == ["2026-01-01 (unobserved)"]
+    assert labels(plot.estimates(table)) == ["2026-Q1 (unobserved)"]
 
 
 def test_cohorts_have_ages() -> None:
@@ -580,6 +580,26 @@ def test_given_axes_need_no_pyplot() -> None:
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_pictures_of_behaviour_need_no_pyplot() -> None:
+    code = (
+        "import sys, pandas as pd, loyaltykit as lk; from matplotlib.figure import Figure; "
+        "log = pd.DataFrame({'id': [1, 1, 2], 'day': ['2026-01-05', '2026-02-06', '2026-02-07']}); "
+        "cohorts = lk.cohort_retention(log, 'id', 'day'); "
+        "axes = Figure(layout='constrained').subplots(3); "
+        "lk.plot.cohort_heatmap(cohorts, ax=axes[0]); "
+        "lk.plot.retention_curves(cohorts, ax=axes[1]); "
+        "lk.plot.customer_flow(lk.customer_flow(log, 'id', 'day'), ax=axes[2]); "
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_yearly_periods_are_years() -> None:
+    table = retention().assign(definition="basis=log;freq=year;grace=0")
+    assert labels(plot.estimates(table))[1] == "2026 (n = 4)"
 
 
 def test_bars_of_weighted_answers_are_those_of_the_weights() -> None:

@@ -6,58 +6,46 @@ matplotlib is imported when a picture is drawn: a service that only counts never
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from loyaltykit import _checks, _frame, _results
-from loyaltykit.errors import ParameterError
+from loyaltykit import _checks, _drawing, _frame, _results
+from loyaltykit._bar_plots import customer_flow, inactivity_gap
+from loyaltykit._curve_plots import retention_curves
+from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = [
+    "change_waterfall",
+    "cohort_heatmap",
+    "customer_flow",
+    "estimates",
+    "inactivity_gap",
+    "nps_bars",
+    "retention_curves",
+    "tier_transitions",
+]
 
-# Orange and blue are told apart with every kind of colour vision; dark, middle and light also in
-# grey print. Each with the colour of the text on it, of a contrast above 4.5.
+# Dark, middle and light, each with the colour of the text on it, of a contrast above 4.5.
 SHARES = {
-    "detractors": ("#E08A00", "black"),
-    "passives": ("#DEDEDE", "black"),
-    "promoters": ("#00578F", "white"),
+    "detractors": (_drawing.ORANGE, "black"),
+    "passives": (_drawing.LIGHT, "black"),
+    "promoters": (_drawing.BLUE, "white"),
 }
 # The same blue and orange, and a total that is neither.
-PARTS = {"mix": "#E08A00", "within": "#00578F", "total": "#DEDEDE"}
-DOT = "#00578F"
-GUIDE = "#D0D0D0"
+PARTS = {"mix": _drawing.ORANGE, "within": _drawing.BLUE, "total": _drawing.LIGHT}
 
 # Compare and survival tables lack one of these: their interval is not that of an estimate.
 _NEEDED = ("metric", "n", "n_missing", *_results.ESTIMATES, *_results.WORDS)
-# What one axis can show only one of. Definitions are among them, as everywhere.
-_CONSTANT = ("metric", "unit", "definition", "confidence_level")
 _VALUES = {"points": "{:+.0f}", "percent": "{:.1f}%", "scale_points": "{:.2f}"}
 _CHANGES = {"scale_points": "{:+.2f}"}  # others have one decimal
 # No axis goes beyond what a unit can be, unless the data do.
 _BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
 
-_LABEL_WIDTH = 34  # characters
 _SHARES_END, _SCORES_START = 0.60, 0.67  # of the width of the Axes
-
-
-class _Rows(NamedTuple):
-    """What is drawn: one entry a row of the table, NaN for null."""
-
-    labels: list[str]
-    estimate: FloatArray
-    low: FloatArray
-    high: FloatArray
-    partial: npt.NDArray[np.bool_]
-    name: str
-    unit: str
-    axis: str
-
-
-# ---- public -------------------------------------------------------------------------------------
 
 
 def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
@@ -100,10 +88,10 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     """
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, (*_NEEDED, *SHARES), "nps")
-    table = _read(frame)
-    ax = _prepared(ax, table.labels, width=8.5)
+    table = _drawing.read(frame)
+    ax = _drawing.prepared(ax, table.labels, width=8.5)
     weighted = _results.weighted_names("nps")[0] in frame.columns
-    _stack(ax, {name: _floats(frame, f"w_{name}" if weighted else name) for name in SHARES})
+    _stack(ax, {name: _drawing.floats(frame, f"w_{name}" if weighted else name) for name in SHARES})
     scores = ax.inset_axes((_SCORES_START, 0.0, 1 - _SCORES_START, 1.0), sharey=ax)
     scores.tick_params(axis="y", labelleft=False)
     _dots(scores, table)
@@ -153,8 +141,8 @@ def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
     """
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _NEEDED, "a metric function")
-    table = _read(frame)
-    ax = _prepared(ax, table.labels, width=7.0)
+    table = _drawing.read(frame)
+    ax = _drawing.prepared(ax, table.labels, width=7.0)
     _dots(ax, table)
     ax.set_title(table.name)
     return ax
@@ -207,183 +195,36 @@ def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _results.EXPLAIN_CHANGE, "explain_change")
     title = _change(frame)
-    metric, unit = (_constant(frame, name) or "" for name in ("metric", "unit"))
-    _constant(frame, "definition")
+    metric, unit = (_drawing.constant(frame, name) or "" for name in ("metric", "unit"))
+    _drawing.constant(frame, "definition")
     parts = _frame.python_values(frame["part"])
-    estimate, low, high = (_floats(frame, name) for name in ("estimate", "ci_low", "ci_high"))
+    estimate, low, high = (
+        _drawing.floats(frame, name) for name in ("estimate", "ci_low", "ci_high")
+    )
     # The total closes the table; where a part is unknown, so is the total.
     steps = np.append(estimate, estimate.sum() if len(estimate) else [])
     names = [*_part_names(frame, parts), *(["Total change"] if len(estimate) else [])]
     notes = ["(no estimate)" if np.isnan(step) else "" for step in steps]
-    labels = [_label(*row).rstrip() for row in zip(names, notes, strict=True)]
-    ax = _prepared(ax, labels, width=7.0)
+    labels = [_drawing.row_label(*row).rstrip() for row in zip(names, notes, strict=True)]
+    ax = _drawing.prepared(ax, labels, width=7.0)
     starts = np.append(0.0, np.nancumsum(estimate))[: len(steps)]
     starts[len(estimate) :] = 0.0
     _steps(ax, [*parts, "total"], starts, steps)
     _whiskers(ax, starts[: len(low)], low, high)
     form = _CHANGES.get(unit, "{:+.1f}")
     rows = np.flatnonzero(~np.isnan(steps))
-    _beside(ax, rows, [_value(value, form) for value in steps[rows].tolist()])
+    _drawing.beside(ax, rows, [_drawing.value_text(value, form) for value in steps[rows].tolist()])
     ends = np.concatenate([starts + steps, starts[: len(low)] + low, starts[: len(low)] + high])
     ends = np.append(ends[~np.isnan(ends)], 0.0)
     air = 0.06 * (ends.max() - ends.min()) or 1.0
     ax.set_xlim(ends.min() - air, ends.max() + air)
-    name = _metric_name(metric)
+    name = _drawing.metric_name(metric)
     ax.set_xlabel(f"Change in {name}, {unit.replace('_', ' ')}" if metric else "")
     ax.set_title(textwrap.fill(f"{name}: {title}", 60) if metric else "", parse_math=False)
     return ax
 
 
-# ---- reading ------------------------------------------------------------------------------------
-
-
-def _change(frame: _frame.Frame) -> str:
-    """Return which level is held against which; refuse a table of several changes."""
-    place = frame.columns.index("reference")
-    head = frame.columns[: frame.columns.index("metric")]
-    across = frame.columns[place - 1]
-    texts = []
-    for name in (*head, across, "reference"):
-        values = _frame.python_values(frame[name])
-        some = sorted({_text(value) for value in values})
-        if len(some) > 1:
-            msg = (
-                f"result holds the changes of several {name!r}: {_checks.listed(some)}. Select one."
-            )
-            raise ParameterError(msg)
-        kind = across if name == "reference" else name
-        texts += _texts(values[:1], kind, _constant(frame, "definition") or "")
-    *keys, level, reference = texts or ["", ""]
-    return ", ".join([*keys, f"{level} against {reference}"])
-
-
-def _part_names(frame: _frame.Frame, parts: list[Any]) -> list[str]:
-    first, last = frame.columns.index("reference") + 1, frame.columns.index("part")
-    segments = [
-        [_text(value) for value in _frame.python_values(frame[name])]
-        for name in frame.columns[first:last]
-    ]
-    joined = [", ".join(levels) for levels in zip(*segments, strict=True)]
-    return [f"{name}: {part}" for name, part in zip(joined, parts, strict=True)]
-
-
-def _metric_name(metric: str) -> str:
-    # The short metrics are abbreviations.
-    return metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
-
-
-def _read(frame: _frame.Frame) -> _Rows:
-    words = {name: _constant(frame, name) for name in _CONSTANT}
-    metric, unit = words["metric"] or "", words["unit"] or ""
-    n, estimate, low, high = (
-        _floats(frame, name) for name in ("n", "estimate", "ci_low", "ci_high")
-    )
-    coverage = ["observed"] * len(frame)
-    if "coverage" in frame.columns:
-        coverage = [word or "observed" for word in _frame.python_values(frame["coverage"])]
-    nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
-    names = _names(frame, words["definition"] or "")
-    notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
-    name = _metric_name(metric)
-    interval = "" if np.isnan(low).all() else f" ({100 * words['confidence_level']:g}% interval)"
-    return _Rows(
-        labels=[_label(*row) for row in zip(names, notes, strict=True)],
-        estimate=estimate,
-        low=low,
-        high=high,
-        partial=np.array([word == "partial" for word in coverage], dtype=np.bool_),
-        name=name,
-        unit=unit,
-        axis=f"{name}, {unit.replace('_', ' ')}{interval}" if metric else "",
-    )
-
-
-def _floats(frame: _frame.Frame, name: str) -> FloatArray:
-    # None becomes NaN, also in a column of nothing else, whatever its type.
-    return np.array(_frame.python_values(frame[name]), dtype=np.float64)
-
-
-def _constant(frame: _frame.Frame, name: str) -> Any:
-    values = sorted(set(_frame.python_values(frame[name])), key=str)
-    if len(values) > 1:
-        msg = f"result mixes {name}: {_checks.listed(values)}. Draw each alone."
-        raise ParameterError(msg)
-    return values[0] if values else None
-
-
-def _names(frame: _frame.Frame, definition: str) -> list[str]:
-    """Return the keys of each row as one text."""
-    head = frame.columns[: frame.columns.index("metric")]
-    keys = [
-        _texts(_frame.python_values(frame[name]), name, definition)
-        for name in head
-        if name != "coverage"
-    ]
-    if not keys:
-        return ["All"] * len(frame)
-    return [", ".join(filter(None, parts)) for parts in zip(*keys, strict=True)]
-
-
-def _texts(values: list[Any], name: str, definition: str) -> list[str]:
-    """Return the values of a key as texts; the name says whether they are periods or ages."""
-    if name == "cohort_age":
-        return [f"age {value}" for value in values]
-    if name not in ("period", "cohort"):
-        return [_text(value) for value in values]
-    # Rates say their frequency in the definition. For survey tables the dates have to.
-    monthly = "freq=month" in definition or "freq=" not in definition
-    monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
-    # In a scorecard a row may have no period; that is no missing one.
-    texts = ["" if value is None else _text(value) for value in values]
-    return [text[:7] for text in texts] if monthly else texts
-
-
-def _text(value: Any) -> str:
-    # pandas has no dates, only midnights.
-    return "(missing)" if value is None else str(value).removesuffix(" 00:00:00")
-
-
-def _note(n: float, estimate: float, coverage: str, nothing: str) -> str:
-    """Return the base size, and why there is no estimate or not yet a whole one."""
-    words = [] if np.isnan(n) else [f"n = {n:,.0f}"]
-    if coverage != "observed":
-        words.append(coverage)
-    elif np.isnan(estimate):
-        words.append("no estimate" if n > 0 else nothing)
-    return f"({', '.join(words)})"
-
-
-def _label(name: str, note: str) -> str:
-    # Hard blanks keep the note on one line.
-    hard = note.replace(" ", "\xa0")
-    return textwrap.fill(f"{name} {hard}", _LABEL_WIDTH).replace("\xa0", " ")
-
-
-# ---- drawing ------------------------------------------------------------------------------------
-
-
-def _prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
-    """Return the Axes with a labelled place for each row."""
-    from matplotlib.axes import Axes
-
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        line = plt.rcParams["font.size"] / 72
-        most = max((label.count("\n") + 1 for label in labels), default=1)
-        height = line * (8.5 + (1.3 + 1.3 * most) * max(len(labels), 1))
-        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    elif not isinstance(ax, Axes):
-        _checks.wrong_type("ax", ax, "a matplotlib Axes")
-    # Names are text: the dollars of "$10 to $20" enclose no formula.
-    ax.set_yticks(range(len(labels)), labels, parse_math=False)
-    ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)
-    if not labels:
-        ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
-    return ax
-
-
-def _stack(ax: Axes, counts: dict[str, FloatArray]) -> None:
+def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray]) -> None:
     """Draw the shares in percent, on the left part of the Axes."""
     total = np.sum(list(counts.values()), axis=0)
     rows = np.flatnonzero(total > 0)
@@ -398,63 +239,91 @@ def _stack(ax: Axes, counts: dict[str, FloatArray]) -> None:
     ax.set_xlim(0, 100 / _SHARES_END)
     ax.set_xticks([0, 25, 50, 75, 100])
     ax.set_xlabel("Share of answers, percent", x=_SHARES_END / 2)
-    _tidy(ax)
+    _drawing.tidy(ax)
     ax.spines["bottom"].set_bounds(0, 100)
-    _legend(ax, {name: colour for name, (colour, _) in SHARES.items()}, _SHARES_END / 2)
+    _drawing.legend(ax, {name: colour for name, (colour, _) in SHARES.items()}, _SHARES_END / 2)
 
 
-def _dots(ax: Axes, table: _Rows) -> None:
+def _dots(ax: Axes, table: _drawing.Rows) -> None:
     """Draw the estimates with their intervals, and write the values at the right."""
     lined = np.flatnonzero(~np.isnan(table.low) & ~np.isnan(table.high))
-    ax.hlines(lined, table.low[lined], table.high[lined], color=DOT, linewidth=2)
+    ax.hlines(lined, table.low[lined], table.high[lined], color=_drawing.BLUE, linewidth=2)
     rows = np.flatnonzero(~np.isnan(table.estimate))
     form = _VALUES.get(table.unit, "{:.3g}")
     for row in rows.tolist():
-        fill = ax.get_facecolor() if table.partial[row] else DOT
+        fill = ax.get_facecolor() if table.partial[row] else _drawing.BLUE
         # Not clipped: a dot at 100 % stays whole.
-        ax.plot(table.estimate[row], row, "o", color=DOT, markerfacecolor=fill, clip_on=False)
-    _beside(ax, rows, [_value(value, form) for value in table.estimate[rows].tolist()])
+        ax.plot(
+            table.estimate[row], row, "o", color=_drawing.BLUE, markerfacecolor=fill, clip_on=False
+        )
+    _drawing.beside(
+        ax, rows, [_drawing.value_text(value, form) for value in table.estimate[rows].tolist()]
+    )
     ax.set_xlim(*_limits(table))
     if not len(rows):
         ax.set_xticks([])
     ax.set_xlabel(table.axis)
-    _tidy(ax)
-    ax.grid(axis="y", color=GUIDE, linewidth=0.6)
+    _drawing.tidy(ax)
+    ax.grid(axis="y", color=_drawing.GUIDE, linewidth=0.6)
     ax.set_axisbelow(True)
     if table.unit == "points":
-        ax.axvline(0, color="#808080", linewidth=1, zorder=1)
+        ax.axvline(0, color=_drawing.LINE, linewidth=1, zorder=1)
 
 
-def _steps(ax: Axes, parts: list[str], starts: FloatArray, steps: FloatArray) -> None:
+def _limits(table: _drawing.Rows) -> tuple[float, float]:
+    """Return the ends of the axis: those of the data with some air, within what the unit can be."""
+    values = np.concatenate([table.estimate, table.low, table.high])
+    values = values[~np.isnan(values)]
+    if table.unit == "points" or not len(values):
+        values = np.append(values, 0.0)
+    low, high = float(values.min()), float(values.max())
+    air = 0.06 * (high - low) or 1.0
+    floor, ceiling = _BOUNDS.get(table.unit, (-np.inf, np.inf))
+    return max(low - air, min(low, floor)), min(high + air, max(high, ceiling))
+
+
+def _change(frame: _frame.Frame) -> str:
+    """Return which level is held against which; refuse a table of several changes."""
+    place = frame.columns.index("reference")
+    head = frame.columns[: frame.columns.index("metric")]
+    across = frame.columns[place - 1]
+    texts = []
+    for name in (*head, across, "reference"):
+        values = _drawing.one_level(frame, name, "the changes of several")
+        kind = across if name == "reference" else name
+        texts += _drawing.key_texts(values, kind, _drawing.constant(frame, "definition") or "")
+    *keys, level, reference = texts or ["", ""]
+    return ", ".join([*keys, f"{level} against {reference}"])
+
+
+def _part_names(frame: _frame.Frame, parts: list[Any]) -> list[str]:
+    first, last = frame.columns.index("reference") + 1, frame.columns.index("part")
+    segments = [
+        [_drawing.plain_text(value) for value in _frame.python_values(frame[name])]
+        for name in frame.columns[first:last]
+    ]
+    joined = [", ".join(levels) for levels in zip(*segments, strict=True)]
+    return [f"{name}: {part}" for name, part in zip(joined, parts, strict=True)]
+
+
+def _steps(
+    ax: Axes, parts: list[str], starts: _drawing.FloatArray, steps: _drawing.FloatArray
+) -> None:
     """Draw the bars of a waterfall, what leads from one to the next, and what they mean."""
     for name, colour in PARTS.items():
         rows = [i for i in range(len(steps)) if parts[i] == name and not np.isnan(steps[i])]
         ax.barh(rows, steps[rows], 0.7, left=starts[rows], color=colour, label=name)
     ends = np.where(np.isnan(steps), starts, starts + steps)[:-1]
     places = np.arange(len(ends))
-    ax.vlines(ends, places, places + 1, color="#808080", linewidth=0.8, zorder=0.8)
-    ax.axvline(0, color="#808080", linewidth=1, zorder=0.9)
-    _tidy(ax)
-    _legend(ax, PARTS, 0.5)
+    ax.vlines(ends, places, places + 1, color=_drawing.LINE, linewidth=0.8, zorder=0.8)
+    ax.axvline(0, color=_drawing.LINE, linewidth=1, zorder=0.9)
+    _drawing.tidy(ax)
+    _drawing.legend(ax, PARTS, 0.5)
 
 
-def _legend(ax: Axes, colours: dict[str, str], middle: float) -> None:
-    """Say below the Axes what its colours mean."""
-    from matplotlib.patches import Patch
-
-    ax.legend(
-        handles=[Patch(color=colour, label=name.capitalize()) for name, colour in colours.items()],
-        loc="upper center",
-        bbox_to_anchor=(middle, 0),
-        borderaxespad=3.6,  # font sizes: below the label of the axis
-        ncols=3,
-        frameon=False,
-        fontsize="small",
-        handlelength=1,
-    )
-
-
-def _whiskers(ax: Axes, starts: FloatArray, low: FloatArray, high: FloatArray) -> None:
+def _whiskers(
+    ax: Axes, starts: _drawing.FloatArray, low: _drawing.FloatArray, high: _drawing.FloatArray
+) -> None:
     from matplotlib.patheffects import withStroke
 
     rows = np.flatnonzero(~np.isnan(low) & ~np.isnan(high))
@@ -467,44 +336,3 @@ def _whiskers(ax: Axes, starts: FloatArray, low: FloatArray, high: FloatArray) -
         linewidth=1,
         path_effects=halo,
     )
-
-
-def _beside(ax: Axes, rows: npt.NDArray[np.int64], texts: list[str]) -> None:
-    """Write the values at the right."""
-    # In font sizes: room for the longest.
-    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
-    for row, text in zip(rows.tolist(), texts, strict=True):
-        ax.annotate(
-            text,
-            (1, row),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=place,
-            textcoords="offset fontsize",
-            ha="right",
-            va="center",
-            fontsize="small",
-        )
-
-
-def _value(value: float, form: str) -> str:
-    text = form.format(value)
-    if text.startswith(("+", "-")) and not text.strip("+-0."):
-        text = text[1:]  # nothing has no sign
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _limits(table: _Rows) -> tuple[float, float]:
-    """Return the ends of the axis: those of the data with some air, within what the unit can be."""
-    values = np.concatenate([table.estimate, table.low, table.high])
-    values = values[~np.isnan(values)]
-    if table.unit == "points" or not len(values):
-        values = np.append(values, 0.0)
-    low, high = float(values.min()), float(values.max())
-    air = 0.06 * (high - low) or 1.0
-    floor, ceiling = _BOUNDS.get(table.unit, (-np.inf, np.inf))
-    return max(low - air, min(low, floor)), min(high + air, max(high, ceiling))
-
-
-def _tidy(ax: Axes) -> None:
-    ax.spines[["left", "top", "right"]].set_visible(False)
-    ax.tick_params(axis="y", length=0, pad=7)  # a dot at the edge stays off the label

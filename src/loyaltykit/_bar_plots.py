@@ -1,0 +1,324 @@
+"""Pictures with bars: customers by period, times between purchases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _drawing, _frame, _results
+from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# Who is there at the end of a period, from the bottom up, and who has left.
+STAYED = {
+    "retained": "#C4C4C4",
+    "returned": "#7FB2D6",
+    "new": _drawing.BLUE,
+    "migrated_in": "#003050",
+}
+LEFT = {"churned": _drawing.ORANGE, "migrated_out": "#8A5200"}
+HATCH = "////"
+
+_GAPS = ("gap", "n", "within", "proposed")
+# Days in one bar: whole weeks are compared with whole weeks.
+_BINS = (1, 7, 14, 28, 91, 182, 364)
+_MOST_BARS = 90
+_BARS_END, _STEPS_START = 0.58, 0.68  # of the height of the Axes
+
+
+# ---- public -------------------------------------------------------------------------------------
+
+
+def customer_flow(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw who came, stayed and left in each period: stacked bars up and down, and a line.
+
+    Up are those who are there at the end of a period: retained, returned and new. Down are those
+    who left. The line is the number at the end. Bars of a period that is still running are hatched.
+
+    Parameters
+    ----------
+    result : DataFrame
+        A table of `customer_flow` for one group; a pandas, Polars or PyArrow frame.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
+        labels. By default a new figure, as wide as the periods need, up to a page.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the bars.
+
+    Raises
+    ------
+    ParameterError
+        If `result` is no table of `customer_flow`, or holds several groups: select one of them.
+
+    Notes
+    -----
+    The first period of a log has no start: nobody knows who of its customers is new. It shows the
+    number at its end alone. Those who moved between the groups of a table are drawn where it counts
+    them (columns migrated_in and migrated_out). Those who joined and left within one period
+    (joined_and_left) are there neither at its start nor at its end, and are not drawn.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import loyaltykit as lk
+    >>> log = pd.DataFrame({"id": [1, 2, 1, 3], "day": ["2026-01-05"] * 2 + ["2026-02-06"] * 2})
+    >>> ax = lk.plot.customer_flow(lk.customer_flow(log, "id", "day", as_of="2026-02-28"))
+    >>> [(bars.get_label(), float(bars[0].get_height())) for bars in ax.containers]
+    [('retained', 1.0), ('returned', 0.0), ('new', 1.0), ('churned', -1.0)]
+    """
+    frame = _frame.open_frame(result, "result")
+    _checks.check_result(frame.columns, _results.CUSTOMER_FLOW, "customer_flow")
+    keys = frame.columns[: frame.columns.index("period")]
+    group = _drawing.group_title(frame, keys, "")
+    _drawing.refuse_twice(frame, ("period",))
+    labels = _drawing.key_texts(_frame.python_values(frame["period"]), "period", "")
+    coverage = _frame.python_values(frame["coverage"])
+    partial = np.array([word == "partial" for word in coverage], dtype=np.bool_)
+    ax = _drawing.opened(ax, max(min(0.62 * len(labels), 13.0), 4.0) + 1.4, 32.0)
+    ax.set_title(_drawing.titled("Customer flow", group, ""), parse_math=False)
+    ax.set_ylabel("Customers" if labels else "")
+    end = _drawing.floats(frame, "end")
+    heights = _bars(ax, frame, partial)
+    shown = np.concatenate([end, *heights, [0.0]])
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown)) or 1.0
+    ax.set_ylim(1.12 * low - 0.02 * high, 1.12 * high)
+    ax.set_xlim(-0.6, max(len(labels), 1) - 0.4)
+    _periods(ax, labels, partial)
+    _ends(ax, end, heights[0])
+    return ax
+
+
+def inactivity_gap(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw the times between two purchases: how many of each length, and how many within it.
+
+    Below are the times by their length, above the share that is no longer than that, step by step.
+    A line marks the proposed gap.
+
+    Parameters
+    ----------
+    result : DataFrame
+        A table of `inactivity_gap` for one group, with the columns gap, n, within and proposed; a
+        pandas, Polars or PyArrow frame.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
+        labels. By default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the bars. The panel with the shares lies within it: ``ax.child_axes[0]``.
+
+    Raises
+    ------
+    ParameterError
+        If `result` is no table of `inactivity_gap`, holds several groups, or proposes several gaps:
+        select one of them.
+
+    Notes
+    -----
+    Up to 90 days every length has a bar; beyond that a bar holds whole weeks, as few as make no
+    more than 90 bars. The shares are those of single days whatever the bars are.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import loyaltykit as lk
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "gap": [1, 7, 30],
+    ...         "n": [2, 6, 2],
+    ...         "within": [20.0, 80.0, 100.0],
+    ...         "proposed": [False, True, False],
+    ...     }
+    ... )
+    >>> ax = lk.plot.inactivity_gap(table)
+    >>> [text.get_text() for text in ax.texts]
+    ['Proposed gap: 7 days (80.0% within)']
+    """
+    frame = _frame.open_frame(result, "result")
+    _checks.check_result(frame.columns, _GAPS, "inactivity_gap")
+    keys = frame.columns[: frame.columns.index("gap")]
+    group = _drawing.group_title(frame, keys, "")
+    _drawing.refuse_twice(frame, ("gap",))
+    gap, n, within = (_drawing.floats(frame, name) for name in ("gap", "n", "within"))
+    if np.isnan(gap).any() or np.isnan(n).any():
+        msg = "result has rows without gap or n. Leave them out."
+        raise ParameterError(msg)
+    proposed = [place for place, flag in enumerate(_frame.python_values(frame["proposed"])) if flag]
+    if len(proposed) > 1:
+        found = [f"{gap[place]:g}" for place in proposed]
+        msg = f"result proposes several gaps: {', '.join(found)}. Select one."
+        raise ParameterError(msg)
+    ax = _drawing.opened(ax, 8.0, 34.0)
+    title = _drawing.titled("Time between purchases", group, "")
+    ax.set_title(f"{title} (n = {n.sum():,.0f})" if len(n) else title, parse_math=False)
+    ax.set_xlabel("Days from one to the next")
+    panel = ax.inset_axes((0.0, _STEPS_START, 1.0, 1 - _STEPS_START), sharex=ax)
+    _histogram(ax, gap, n)
+    _cumulative(panel, gap, within)
+    note = "" if len(gap) else "no rows"
+    if len(gap):
+        note = "No gap proposed"
+    if proposed:
+        (place,) = proposed
+        note = f"Proposed gap: {gap[place]:,.0f} days ({within[place]:.1f}% within)"
+        ax.axvline(gap[place], color="black", linewidth=1.2, zorder=3)
+        panel.axvline(gap[place], color="black", linewidth=1.2, zorder=3)
+    _note(ax, note, gap[proposed])
+    return ax
+
+
+# ---- flows --------------------------------------------------------------------------------------
+
+
+def _bars(ax: Axes, frame: _frame.Frame, partial: Mask) -> list[FloatArray]:
+    """Draw the bars and what they mean; return where they end above and below."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    keys: dict[str, Any] = {}
+    ends = []
+    for sign, series in ((1, STAYED), (-1, LEFT)):
+        level = np.zeros(len(frame))
+        for name, colour in series.items():
+            if name not in frame.columns:
+                continue
+            height = sign * _drawing.floats(frame, name)
+            rows = np.flatnonzero(~np.isnan(height))
+            bars = ax.bar(
+                rows, height[rows], 0.74, level[rows], color=colour, edgecolor="white", label=name
+            )
+            for place, bar in zip(rows.tolist(), bars, strict=True):
+                if partial[place]:
+                    bar.set(hatch=HATCH, alpha=0.75)
+            level[rows] += height[rows]
+            keys[name.replace("_", " ")] = colour
+        ends.append(level)
+    ax.axhline(0, color=_drawing.LINE, linewidth=1)
+    _drawing.tidy(ax)
+    ax.spines["bottom"].set_visible(False)
+    ax.tick_params(axis="x", length=0)
+    keys["at the end"] = Line2D([], [], color="black", linewidth=1.6)
+    if partial.any():
+        keys["partial"] = Patch(facecolor=_drawing.LINE, edgecolor="white", hatch=HATCH, alpha=0.75)
+    if len(frame):
+        # Closer than usual: no label of an axis lies between.
+        _drawing.legend(ax, keys, pad=3.6 if partial.any() else 2.2)
+    return ends
+
+
+def _periods(ax: Axes, labels: list[str], partial: Mask) -> None:
+    """Name the periods, as many as there is room for."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if not labels:
+        ax.set(xticks=[], yticks=[])
+        _drawing.say_empty(ax)
+        return
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
+    texts = [
+        f"{label}\n(partial)" if part else label
+        for label, part in zip(labels, partial.tolist(), strict=True)
+    ]
+    ax.set_xticks(range(len(texts)), texts, parse_math=False)
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    need = (0.64 * longest + 0.8) * _drawing.font_size("medium")
+    monthly = "freq=month" if len(labels[0]) == len("2026-01") else ""
+    step = _drawing.step_of(len(texts), _drawing.extent(ax)[0], need, monthly)
+    ax.set_xticks(range(0, len(texts), step), texts[::step], parse_math=False)
+
+
+def _ends(ax: Axes, end: FloatArray, tops: FloatArray) -> None:
+    """Mark the number at the end of each period, and write it where all of them fit."""
+    rows = np.flatnonzero(~np.isnan(end))
+    ax.hlines(end[rows], rows - 0.37, rows + 0.37, color="black", linewidth=1.6, zorder=3)
+    texts = [f"{value:,.0f}" for value in end[rows].tolist()]
+    longest = max(map(len, texts), default=0)
+    room = _drawing.extent(ax)[0] / max(len(end), 1)
+    if (0.64 * longest + 0.4) * _drawing.font_size("small") > room:
+        return
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        ax.annotate(
+            text,
+            (row, max(end[row], tops[row])),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize="small",
+        )
+
+
+# ---- gaps ---------------------------------------------------------------------------------------
+
+
+def _histogram(ax: Axes, gap: FloatArray, n: FloatArray) -> None:
+    """Draw the numbers on the lower part of the Axes, by whole weeks where they are many."""
+    from matplotlib.ticker import MaxNLocator
+
+    _drawing.tidy(ax)
+    if not len(gap):
+        ax.set(xticks=[], yticks=[], xlabel="")
+        return
+    most = gap.max() + 1
+    wide = next((days for days in _BINS if days * _MOST_BARS >= most), -(-most // _MOST_BARS))
+    bars = np.bincount((gap // wide).astype(np.int64), weights=n)
+    places = np.flatnonzero(bars)
+    left = places * wide - 0.5
+    thin = 0.8 if most <= 45 else 1.0
+    ax.bar(left + wide / 2, bars[places], wide * thin, color=_drawing.BLUE, label="n")
+    top = float(bars.max()) or 1.0
+    ax.set_ylim(0, top / _BARS_END)
+    ax.set_xlim(-0.5, len(bars) * wide - 0.5)
+    ticks = np.array(MaxNLocator(nbins=4, integer=True).tick_values(0, top))
+    shown = ticks[ticks <= top]
+    ax.set_yticks(shown, [f"{tick:,.0f}" for tick in shown.tolist()])
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    unit = "Times" if wide == 1 else f"Times, by {wide:,.0f} days"
+    ax.set_ylabel(unit, y=_BARS_END / 2)
+
+
+def _cumulative(ax: Axes, gap: FloatArray, within: FloatArray) -> None:
+    """Draw the share that is no longer than a gap, as the steps that it is."""
+    _drawing.tidy(ax)
+    ax.tick_params(axis="x", labelbottom=False, length=0)
+    if not len(gap):
+        ax.set_visible(False)
+        return
+    order = np.argsort(gap, kind="stable")
+    end = max(ax.get_xlim()[1], float(gap.max()))
+    x = np.concatenate([[min(0.0, float(gap.min()))], gap[order], [end]])
+    y = np.concatenate([[0.0], within[order], within[order][-1:]])
+    ax.step(x, y, where="post", color=_drawing.BLUE, linewidth=1.6)
+    ax.set_ylim(0, 104)
+    ax.set_yticks([0, 50, 100])
+    ax.grid(axis="y", color=_drawing.GUIDE, linewidth=0.6)
+    ax.set_ylabel("Within, percent")
+
+
+def _note(ax: Axes, text: str, places: FloatArray) -> None:
+    """Write the note between the two parts, beside the line that it speaks of."""
+    low, high = ax.get_xlim()
+    place = float(places[0]) if len(places) else low
+    right = place > (low + high) / 2
+    ax.annotate(
+        text,
+        (place, (_BARS_END + _STEPS_START) / 2),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(-5 if right else 5, 0),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="center",
+        fontsize="small",
+    )

@@ -1,0 +1,342 @@
+"""What pictures share: tables read for drawing, the texts of labels and values, Axes and legends.
+
+matplotlib is imported when a picture is drawn: a service that only counts never loads it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _checks, _frame
+from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+# Orange and blue are told apart with every kind of colour vision; with the light grey between them
+# also in grey print.
+BLUE = "#00578F"
+ORANGE = "#E08A00"
+LIGHT = "#DEDEDE"
+GUIDE = "#D0D0D0"
+LINE = "#808080"
+
+# What one axis can show only one of. Definitions are among them, as everywhere.
+_CONSTANT = ("metric", "unit", "definition", "confidence_level")
+_LABEL_WIDTH, _TITLE_WIDTH = 34, 50  # characters
+_LEAST_SPREAD = 5.0  # less would make a part of a percent look like a fall
+# Every how many periods a label may stand, where there is no room for all.
+_STEPS = {
+    "day": (1, 7, 14, 28, 91, 182, 364),
+    "week": (1, 2, 4, 13, 26, 52, 104),
+    "month": (1, 2, 3, 6, 12, 24, 60, 120),
+    "quarter": (1, 2, 4, 8, 20, 40, 80),
+    "year": (1, 2, 5, 10, 20, 50, 100),
+}
+_ANY_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Rows(NamedTuple):
+    """What is drawn: one entry a row of the table, NaN for null."""
+
+    labels: list[str]
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    partial: npt.NDArray[np.bool_]
+    name: str
+    unit: str
+    axis: str
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def read(frame: _frame.Frame) -> Rows:
+    """Return the rows of a metric table as labels and numbers; refuse what one axis cannot show."""
+    words = {name: constant(frame, name) for name in _CONSTANT}
+    metric, unit = words["metric"] or "", words["unit"] or ""
+    n, estimate, low, high = (
+        floats(frame, name) for name in ("n", "estimate", "ci_low", "ci_high")
+    )
+    coverage = ["observed"] * len(frame)
+    if "coverage" in frame.columns:
+        coverage = [word or "observed" for word in _frame.python_values(frame["coverage"])]
+    nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
+    names = _names(frame, words["definition"] or "")
+    notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
+    name = metric_name(metric)
+    interval = "" if np.isnan(low).all() else f" ({100 * words['confidence_level']:g}% interval)"
+    return Rows(
+        labels=[row_label(*row) for row in zip(names, notes, strict=True)],
+        estimate=estimate,
+        low=low,
+        high=high,
+        partial=np.array([word == "partial" for word in coverage], dtype=np.bool_),
+        name=name,
+        unit=unit,
+        axis=f"{name}, {unit.replace('_', ' ')}{interval}" if metric else "",
+    )
+
+
+def _names(frame: _frame.Frame, definition: str) -> list[str]:
+    """Return the keys of each row as one text."""
+    head = frame.columns[: frame.columns.index("metric")]
+    keys = [
+        key_texts(_frame.python_values(frame[name]), name, definition)
+        for name in head
+        if name != "coverage"
+    ]
+    if not keys:
+        return ["All"] * len(frame)
+    return [", ".join(filter(None, parts)) for parts in zip(*keys, strict=True)]
+
+
+def floats(frame: _frame.Frame, name: str) -> FloatArray:
+    """Return a column as floats, NaN for null."""
+    # None becomes NaN, also in a column of nothing else, whatever its type.
+    return np.array(_frame.python_values(frame[name]), dtype=np.float64)
+
+
+def constant(frame: _frame.Frame, name: str) -> Any:
+    """Return the one value of a column, None where there is no row; refuse several."""
+    values = sorted(set(_frame.python_values(frame[name])), key=str)
+    if len(values) > 1:
+        msg = f"result mixes {name}: {_checks.listed(values)}. Draw each alone."
+        raise ParameterError(msg)
+    return values[0] if values else None
+
+
+def one_level(frame: _frame.Frame, name: str, what: str = "several") -> list[Any]:
+    """Return the one level of a key, in a list that is empty where there is no row."""
+    values = _frame.python_values(frame[name])
+    some = sorted({plain_text(value) for value in values})
+    if len(some) > 1:
+        msg = f"result holds {what} {name!r}: {_checks.listed(some)}. Select one."
+        raise ParameterError(msg)
+    return values[:1]
+
+
+def group_title(frame: _frame.Frame, names: Sequence[str], definition: str) -> str:
+    """Return the one group that a table speaks of, "" where it has no keys; refuse several."""
+    texts = [key_texts(one_level(frame, name), name, definition) for name in names]
+    return ", ".join(text for level in texts for text in level)
+
+
+def refuse_twice(frame: _frame.Frame, names: Sequence[str]) -> None:
+    """Refuse a table in which several rows stand for one place of the picture."""
+    places = list(zip(*(_frame.python_values(frame[name]) for name in names), strict=True))
+    twice = next((place for place, times in Counter(places).items() if times > 1), None)
+    if twice is not None:
+        found = ", ".join(f"{name} {plain_text(v)}" for name, v in zip(names, twice, strict=True))
+        msg = f"result has several rows of {found}. Select one table."
+        raise ParameterError(msg)
+
+
+# ---- texts --------------------------------------------------------------------------------------
+
+
+def metric_name(metric: str) -> str:
+    """Return the metric as a reader calls it."""
+    # The short metrics are abbreviations.
+    return metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
+
+
+def key_texts(values: list[Any], name: str, definition: str) -> list[str]:
+    """Return the values of a key as texts; the name says whether they are periods or ages."""
+    if name == "cohort_age":
+        return [f"age {value}" for value in values]
+    if name not in ("period", "cohort"):
+        return [plain_text(value) for value in values]
+    # In a scorecard a row may have no period; that is no missing one.
+    texts = ["" if value is None else plain_text(value) for value in values]
+    if "freq=year" in definition:
+        return [text[:4] for text in texts]
+    if "freq=quarter" in definition:
+        return [f"{text[:4]}-Q{(int(text[5:7]) + 2) // 3}" if text else "" for text in texts]
+    # Rates say their frequency in the definition. For survey tables the dates have to.
+    monthly = "freq=month" in definition or "freq=" not in definition
+    monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
+    return [text[:7] for text in texts] if monthly else texts
+
+
+def ages_label(definition: str) -> str:
+    """Return what an axis of cohort ages counts."""
+    freq = definition_parts(definition).get("freq", "")
+    return f"Age of the cohort, {freq}s" if freq in _STEPS else "Age of the cohort"
+
+
+def definition_parts(definition: str) -> dict[str, str]:
+    """Return for example ``{"freq": "month", "rule": "on"}``."""
+    pairs = (part.partition("=") for part in definition.split(";"))
+    return {name: value for name, sign, value in pairs if sign}
+
+
+def titled(name: str, group: str, definition: str) -> str:
+    """Return a title of the metric and the group, and below it how it was counted."""
+    parts = definition_parts(definition)
+    words = {
+        "basis": "" if parts.get("basis") == "log" else f"{parts.get('basis')}",
+        "freq": f"by {parts.get('freq')}",
+        "window": f"{parts.get('window')} window",
+    }
+    below = [words.get(key, f"{key} {value}") for key, value in parts.items()]
+    # Hard blanks keep each part on one line.
+    hard = [part.replace("_", " ").replace(" ", "\xa0") for part in below if part]
+    lines = [f"{name}: {group}" if group else name, ", ".join(hard)]
+    title = "\n".join(textwrap.fill(line, _TITLE_WIDTH) for line in lines if line)
+    return title.replace("\xa0", " ")
+
+
+def plain_text(value: Any) -> str:
+    """Return a key's value as text."""
+    # pandas has no dates, only midnights.
+    return "(missing)" if value is None else str(value).removesuffix(" 00:00:00")
+
+
+def _note(n: float, estimate: float, coverage: str, nothing: str) -> str:
+    """Return the base size, and why there is no estimate or not yet a whole one."""
+    words = [] if np.isnan(n) else [f"n = {n:,.0f}"]
+    if coverage != "observed":
+        words.append(coverage)
+    elif np.isnan(estimate):
+        words.append("no estimate" if n > 0 else nothing)
+    return f"({', '.join(words)})"
+
+
+def row_label(name: str, note: str) -> str:
+    """Return a row's name and its note, in lines of a length that leaves room for the picture."""
+    # Hard blanks keep the note on one line.
+    hard = note.replace(" ", "\xa0")
+    return textwrap.fill(f"{name} {hard}", _LABEL_WIDTH).replace("\xa0", " ")
+
+
+def value_text(value: float, form: str) -> str:
+    """Return a number in its form, with a true minus sign."""
+    text = form.format(value)
+    if text.startswith(("+", "-")) and not text.strip("+-0."):
+        text = text[1:]  # nothing has no sign
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+# ---- drawing ------------------------------------------------------------------------------------
+
+
+def opened(ax: Axes | None, width: float, lines: float) -> Axes:
+    """Return the Axes, or those of a new figure: its width in inches, its height in font sizes."""
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        height = lines * plt.rcParams["font.size"] / 72
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    elif not isinstance(ax, Axes):
+        _checks.wrong_type("ax", ax, "a matplotlib Axes")
+    return ax
+
+
+def prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
+    """Return the Axes with a labelled place for each row."""
+    most = max((label.count("\n") + 1 for label in labels), default=1)
+    ax = opened(ax, width, 8.5 + (1.3 + 1.3 * most) * max(len(labels), 1))
+    # Names are text: the dollars of "$10 to $20" enclose no formula.
+    ax.set_yticks(range(len(labels)), labels, parse_math=False)
+    ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    if not labels:
+        say_empty(ax)
+    return ax
+
+
+def say_empty(ax: Axes) -> None:
+    """Say that the table has no rows."""
+    ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
+
+
+def extent(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the Axes in points, once labels and titles have their room."""
+    figure: Any = ax.figure
+    while figure.figure is not figure:  # a part of a figure
+        figure = figure.figure
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+    box = ax.get_window_extent()
+    return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
+
+
+def font_size(name: str) -> float:
+    """Return a font size in points."""
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=name).get_size_in_points())
+
+
+def step_of(count: int, room: float, need: float, definition: str = "") -> int:
+    """Return every how many places a label of the size needed stands free in the room."""
+    least = need * count / max(room, 1.0)
+    steps = _STEPS.get(definition_parts(definition).get("freq", ""), _ANY_STEPS)
+    return next((step for step in steps if step >= least), max(count, 1))
+
+
+def scale_start(values: FloatArray) -> float:
+    """Return where a scale begins: as far below the values as they spread, but not below 0.
+
+    So the lowest is never drawn as if it were nothing, and high values still differ.
+    """
+    low, high = float(values.min()), float(values.max())
+    return low if low < 0 else max(low - max(high - low, _LEAST_SPREAD), 0.0)
+
+
+def legend(
+    ax: Axes, keys: Mapping[str, str | Artist], middle: float = 0.5, pad: float = 3.6
+) -> None:
+    """Say below the Axes what its colours mean, or a key that shows more than a colour.
+
+    The padding is in font sizes: 3.6 are below the label of the axis.
+    """
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=key) if isinstance(key, str) else key for key in keys.values()]
+    ax.legend(
+        handles,
+        [name.capitalize() for name in keys],
+        loc="upper center",
+        bbox_to_anchor=(middle, 0),
+        borderaxespad=pad,
+        ncols=4 if len(keys) > 6 else 3,
+        frameon=False,
+        fontsize="small",
+        handlelength=1,
+    )
+
+
+def beside(ax: Axes, rows: npt.NDArray[np.int64], texts: list[str]) -> None:
+    """Write the values at the right."""
+    # In font sizes: room for the longest.
+    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        ax.annotate(
+            text,
+            (1, row),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=place,
+            textcoords="offset fontsize",
+            ha="right",
+            va="center",
+            fontsize="small",
+        )
+
+
+def tidy(ax: Axes) -> None:
+    """Leave only the axis below."""
+    ax.spines[["left", "top", "right"]].set_visible(False)
+    ax.tick_params(axis="y", length=0, pad=7)  # a dot at the edge stays off the label
