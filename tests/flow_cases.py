@@ -107,6 +107,13 @@ def contract_flow_that_all_run(engine: Engine) -> Any:
 
 
 @case
+def contract_flow_to_the_last_day_of_the_calendar(engine: Engine) -> Any:
+    """9999-12-31 is how many systems write "still running"."""
+    ends = [end or dt.date(9999, 12, 31) for end in CONTRACTS["end"]]
+    return lk.customer_flow(contracts(engine, end=ends), "id", "start", **TERMS)
+
+
+@case
 def contract_flow_by_a_column(engine: Engine) -> Any:
     return lk.customer_flow(contracts(engine), "id", "start", by="sector", **TERMS)
 
