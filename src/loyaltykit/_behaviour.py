@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from loyaltykit import (
@@ -18,9 +18,13 @@ from loyaltykit import (
     _sources,
     _splits,
 )
+from loyaltykit.errors import ParameterError
 
-_IN_MEMORY = {"flows": _flows.counted, "cohorts": _cohorts.counted}
-_QUERIES = {"flows": _flow_queries.counted, "cohorts": _cohort_queries.counted}
+_IN_MEMORY: dict[str, Callable[..., Any]] = {"flows": _flows.counted, "cohorts": _cohorts.counted}
+_QUERIES: dict[str, Callable[..., Any]] = {
+    "flows": _flow_queries.counted,
+    "cohorts": _cohort_queries.counted,
+}
 
 
 def count_log(
@@ -35,10 +39,15 @@ def count_log(
     as_of: Any,
     tz: str | None,
     errors: str,
+    contract_end: str | None = None,
+    observed_from: Any = None,
+    **more: Any,
 ) -> Any:
-    """Count the "flows" or the "cohorts" of a log, where the data are."""
+    """Count the "flows" or the "cohorts" of a log, or of contracts, where the data are."""
     source = _sources.opened(data)
     names = {"customer": customer, "time": time}
+    if contract_end is not None:
+        names["contract_end"] = contract_end
     for role, name in names.items():
         _checks.check_name(role, name)
     _checks.check_freq(freq)
@@ -46,6 +55,8 @@ def count_log(
     keys = _checks.check_names("by", by)
     columns = _sources.columns_of(source)
     _checks.check_columns(names, columns)
+    if contract_end is not None:
+        _check_contracts(time, contract_end, as_of)
     _checks.check_reserved(keys, _results.RESERVED)
     lookup = None if segments is None else _sources.opened_beside(source, segments, "segments")
     beside = None if lookup is None else _sources.columns_of(lookup)
@@ -55,10 +66,24 @@ def count_log(
         since = [name for name in beside if name == _splits.VALID_FROM]
         lookup = _sources.only(lookup, [customer, *since, *keys])
     options: dict[str, Any] = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
-    options |= {"tz": _checks.check_zone(tz), "errors": errors}
+    options |= {"tz": _checks.check_zone(tz), "errors": errors, **more}
+    given = {"contract_end": contract_end, "observed_from": observed_from}
+    options |= {name: value for name, value in given.items() if value is not None}
     if isinstance(source, _dask.Partitions):
         return _log_partitions.counted(source, customer, time, kind, **options)
     if isinstance(source, _frame.EagerFrame):
         return _IN_MEMORY[kind](source, customer, time, **options)
-    source = _sources.only(source, [customer, time, *(keys if lookup is None else [])])
-    return _QUERIES[kind](source, customer, time, **options)
+    used = [customer, time, contract_end, *(keys if lookup is None else [])]
+    return _QUERIES[kind](_sources.only(source, used), customer, time, **options)
+
+
+def _check_contracts(time: str, contract_end: str, as_of: object) -> None:
+    if contract_end == time:
+        msg = f"contract_end={contract_end!r} is the column of the starts: name that of the ends."
+        raise ParameterError(msg)
+    if as_of is None:
+        msg = (
+            "as_of is needed with contract_end: contracts run on until it, and no row says when "
+            "observation ended. Name the day on which the contracts were listed."
+        )
+        raise ParameterError(msg)

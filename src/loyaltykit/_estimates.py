@@ -45,6 +45,7 @@ _SHARE_OF = {
     "retention_rate": "retained",
     "churn_rate": "churned",
     "cohort_retention": "retained",
+    "quick_ratio": "gained",
 }
 _NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
 _REST_OF = {
@@ -55,7 +56,15 @@ _REST_OF = {
 }
 
 NET, SHARE, MEAN = "net", "share", "mean"
-_UNITS = {NET: "points", SHARE: "percent", MEAN: "scale_points"}
+# Made from a share, and monotone in it: churned by the average base, and what was gained by lost.
+AVERAGE, RATIO = "average", "ratio"
+_UNITS = {
+    NET: "points",
+    SHARE: "percent",
+    MEAN: "scale_points",
+    AVERAGE: "percent",
+    RATIO: "ratio",
+}
 _UNITS_OF_DIFFERENCES = {**_UNITS, SHARE: "percentage_points"}
 _FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
 
@@ -112,7 +121,10 @@ def from_counts(
     if kind == NET:
         above, below = (counts[name] for name in _NET_OF[metric])
         return _net(above, below, n, method, confidence_level)
-    return _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
+    share = _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
+    if kind == AVERAGE:
+        return _per_average(share, counts["churned"], counts["end"], n)
+    return _odds(share, counts["gained"], counts["lost"]) if kind == RATIO else share
 
 
 def from_weights(
@@ -218,8 +230,10 @@ def kind(metric: str, definition: str) -> str:
     """Return what a metric's estimate is: a net score, a share, or a mean of answers."""
     if metric == "nps":
         return NET
+    if metric == "quick_ratio":
+        return RATIO
     if metric != "ces":
-        return SHARE
+        return AVERAGE if part_of(definition, "denominator") == "average" else SHARE
     return {"mean": MEAN, "box": SHARE, "net": NET}[part_of(definition, "statistic")]
 
 
@@ -288,6 +302,43 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
         low, high = _SHARE[method](successes, n, level)
     error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
+
+
+def _per_average(share: Estimate, churned: IntArray, end: IntArray, n: IntArray) -> Estimate:
+    r"""Return churned customers per average of start and end, from the share of the start.
+
+    With the share p of n, and j who joined, the end is n - p n + j, and the rate
+
+    .. math:: R(p) = \frac{p n}{n - p n / 2 + j / 2}, \quad
+        R'(p) = \frac{n (n + j / 2)}{(n - p n / 2 + j / 2)^2}
+
+    rises in p; j is taken as given.
+    """
+    size = np.where(n > 0, _as_float(n), np.nan)
+    base = (size + end) / 2.0
+    whole = base + churned / 2.0  # n + j / 2
+
+    def rate(percent: FloatArray) -> FloatArray:
+        made: FloatArray = percent * size / (whole - percent / 100.0 * size / 2.0)
+        return made
+
+    error = share.std_error * size * whole / (base * base)
+    return Estimate(100.0 * churned / base, error, rate(share.ci_low), rate(share.ci_high))
+
+
+def _odds(share: Estimate, gained: IntArray, lost: IntArray) -> Estimate:
+    """Return a share's odds, p / (1 - p), null where nothing is lost."""
+    some = np.where(lost > 0, _as_float(lost), np.nan)
+
+    def odds(percent: FloatArray) -> FloatArray:
+        part = np.where(lost > 0, percent / 100.0, np.nan)
+        made: FloatArray = part / (1.0 - part)
+        return made
+
+    # 1 - p is what was lost of all.
+    total = gained + some
+    error = share.std_error / 100.0 * (total / some) ** 2
+    return Estimate(gained / some, error, odds(share.ci_low), odds(share.ci_high))
 
 
 def _percent(part: IntArray, whole: IntArray) -> FloatArray:

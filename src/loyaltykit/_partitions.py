@@ -79,24 +79,38 @@ def observed(
     as_of: Any,
     tz: str | None,
     errors: str,
+    observed_from: Any = None,
 ) -> tuple[_logs.Activity, np.datetime64 | None, str | None]:
     """Check every partition of a log; return its periods, the end of observation and the zone."""
     names = [name for name in (customer, time, purchase) if name is not None]
     names = list(dict.fromkeys(names))
     tell = functools.partial(facts, customer=customer, time=time, purchase=purchase, tz=tz)
     parts = _dask.each(source.frame[names], tell)
+    first, last, zone = together(parts, customer, time, tz=tz, errors=errors)
+    return *_logs.observed(first, last, freq, as_of, zone, observed_from), zone
+
+
+def together(
+    parts: Sequence[Part],
+    customer: str,
+    time: str,
+    *,
+    tz: str | None,
+    errors: str,
+    unusable: str = _logs.NO_CUSTOMER_OR_DATE,
+) -> tuple[int | None, int | None, str | None]:
+    """Refuse what partitions say is wrong; return the first and last moment, and the zone."""
     refuse_times(parts, time, errors)
     nobody = sum(part.without_id for part in parts)
     if nobody and errors == "raise":
         _checks.null_values(customer, nobody, "customer")
     dropped = sum(part.dropped for part in parts)
     if dropped:
-        _checks.warn_of_dropped(dropped, _logs.NO_CUSTOMER_OR_DATE)
+        _checks.warn_of_dropped(dropped, unusable)
     moments = [part.moments for part in parts if part.moments]
     first = min((low for low, _ in moments), default=None)
     last = max((high for _, high in moments), default=None)
-    zone = next((part.zone for part in parts if part.zone), tz)
-    return *_logs.observed(first, last, freq, as_of, zone), zone
+    return first, last, next((part.zone for part in parts if part.zone), tz)
 
 
 def facts(part: Any, customer: str, time: str, purchase: str | None, tz: str | None) -> Part:

@@ -67,10 +67,11 @@ def read(frame: _frame.Frame) -> Sample:
     if metric not in _results.COUNTS:
         msg = f"result holds the metric {metric!r}, which is none of a metric function."
         raise ParameterError(msg)
-    names = ("n", "n_missing", *_results.COUNTS[metric])
+    of_metric = _results.counts_of(metric, definition)
+    names = ("n", "n_missing", *of_metric)
     _checks.check_result(frame.columns, names, metric)
-    counts = {name: _integers(frame, name) for name in names}
-    for name in _results.COUNTS[metric]:
+    counts = {name: integers(frame, name) for name in names}
+    for name in of_metric:
         _refuse_gaps(frame, name, counts["n"], counts[name])
     return Sample(
         metric,
@@ -82,6 +83,19 @@ def read(frame: _frame.Frame) -> Sample:
         covered(frame, OBSERVED),
         _weighted(frame, metric, definition),
     )
+
+
+def refuse_ratios(sample: Sample, function: str) -> None:
+    """Refuse estimates that are no mean of values, which function would take them for."""
+    if sample.kind in (_estimates.AVERAGE, _estimates.RATIO):
+        name = sample.metric
+        if sample.kind == _estimates.AVERAGE:
+            name += " with denominator='average'"
+        msg = (
+            f"{function} takes shares, net scores and means, and {name} is none: its denominator "
+            "moves with what is counted. Take a churn rate by the start."
+        )
+        raise ParameterError(msg)
 
 
 def constant(frame: _frame.Frame, name: str) -> Any:
@@ -252,12 +266,12 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
     )[0]
 
 
-def _integers(frame: _frame.Frame, name: str) -> IntArray:
+def integers(frame: _frame.Frame, name: str, parameter: str = "result") -> IntArray:
     """Return a column of counts, 0 for null."""
     values = _floats(frame, name)
     counts = np.where(np.isnan(values), 0.0, values)
     if not ((counts >= 0) & (counts == np.floor(counts)) | (name == "answer_sum")).all():
-        msg = f"result: {name!r} must hold whole numbers, 0 or more."
+        msg = f"{parameter}: {name!r} must hold whole numbers, 0 or more."
         raise ParameterError(msg)
     return counts.astype(np.int64)
 
@@ -271,7 +285,8 @@ def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -
             "Leave those rows out, or make the table anew."
         )
         raise ParameterError(msg)
-    if not name.startswith("answer_") and (count > n).any():
+    sums = ("answer_sum", "answer_sumsq", "end")  # no parts of n
+    if name not in sums and (count > n).any():
         msg = f"result: {name!r} is more than n in {_checks.rows(int((count > n).sum()))}."
         raise ParameterError(msg)
 
