@@ -45,6 +45,7 @@ _SHARE_OF = {
     "retention_rate": "retained",
     "churn_rate": "churned",
     "cohort_retention": "retained",
+    "tier_transitions": "moved",
 }
 _NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
 _REST_OF = {

@@ -21,6 +21,8 @@ TimeArray = npt.NDArray[np.datetime64]
 SECTORS = ("B2B", "B2C", "B2G", "NPO")
 RELATIONSHIPS = ("internal", "external")
 TIERS = ("prospect", "new", "repeat", "loyal")
+TIERS_AND_LAPSED = ("prospect", "lapsed", "new", "repeat", "loyal")
+STAGES = ("acquisition", "onboarding", "retention", "at_risk", "churned", "advocacy")
 
 # The counts that each metric's estimate is made from: what pool sums.
 COUNTS = {
@@ -30,6 +32,7 @@ COUNTS = {
     "retention_rate": ("retained", "churned"),
     "churn_rate": ("retained", "churned"),
     "cohort_retention": ("retained",),
+    "tier_transitions": ("moved",),
 }
 # The sums of weights that it is made from where answers are weighted: a name is w_ or w2_ and this.
 WEIGHTED = {
@@ -73,6 +76,7 @@ COHORT_RETENTION = (
     *_metric_columns("cohort_retention"),
     "as_of",
 )
+TIER_TRANSITIONS = (*PERIOD, "from_tier", "to_tier", *_metric_columns("tier_transitions"))
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
 # Of compare: the remaining keys, metric, the key compared across, and these.
 COMPARE = (
@@ -106,6 +110,7 @@ RESERVED = frozenset(
         *TALLY_WEIGHTED,
         *RETENTION_RATE,
         *COHORT_RETENTION,
+        *TIER_TRANSITIONS,
         *CUSTOMER_FLOW,
         *COMPARE,
         *SCORECARD,
@@ -160,6 +165,9 @@ def rate_definition(metric: str, freq: str) -> str:
 def cohort_definition(freq: str) -> str:
     """Return the definition of a cohort table from a log."""
     return f"basis=log;freq={freq};window=calendar;rule=on"
+
+
+TRANSITIONS_DEFINITION = "basis=tiers"
 
 
 def _scale(scale: tuple[int, int]) -> str:
