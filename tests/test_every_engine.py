@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
+import history_cases  # noqa: F401  (adds to CASES)
 import narwhals.stable.v2 as nw
 import numpy as np
 import oracles
@@ -138,9 +139,10 @@ def test_dtypes_of_pandas_tables(any_engine: Engine, name: str) -> None:
 
 
 def keys_of(columns: Sequence[str]) -> Sequence[str]:
-    """Return the columns before the first that is the library's own."""
-    firsts = ("period", "cohort", "metric", "answer")
-    return columns[: min(columns.index(name) for name in firsts if name in columns)]
+    """Return the columns before the first that is the library's own, and tiers."""
+    firsts = ("period", "cohort", "metric", "answer", "gap")
+    first = min(columns.index(name) for name in firsts if name in columns)
+    return [*columns[:first], "from_tier", "to_tier"]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,6 @@ def standing(
         starts=starts,
         end=until,
         zone=zone,
-        errors=options["errors"],
         rule=rule,
     )
     return _dask.over(parts, one)
@@ -71,8 +70,22 @@ def _answers_at_home(
     _, end, _ = _partitions.observed(
         source, customer, answered, None, freq="day", as_of=None, tz=tz, errors=errors
     )
+    judge = functools.partial(_off_scale, customer=customer, time=answered, score=score, tz=tz)
+    parts = _dask.each(source.frame[list(dict.fromkeys([customer, answered, score]))], judge)
+    shown = [value for _, values in parts for value in values]
+    _histories.refuse_scores(score, sum(count for count, _ in parts), shown, errors)
     told = _partitions.distinct(source, customer, answered, [score], tz, _until(end), freq="day")
     return told.shuffle(on=_dask.HOME, npartitions=beside.npartitions)
+
+
+def _off_scale(
+    part: Any, customer: str, time: str, score: str, tz: str | None
+) -> tuple[int, list[Any]]:
+    """Return how many usable rows of a partition have a score that is none, and the first few."""
+    frame = _frame.positional(_frame.open_frame(part))
+    times, _ = _partitions.times_of(frame, time, tz)
+    kept = ~frame[customer].is_null().to_numpy() & ~np.isnat(times)
+    return _histories.scores_off_scale(_frame.take(frame[score], np.flatnonzero(kept)))
 
 
 def _standing_of_part(
@@ -84,7 +97,6 @@ def _standing_of_part(
     starts: IntArray,
     end: np.datetime64,
     zone: str | None,
-    errors: str,
     rule: dict[str, Any],
 ) -> Any:
     log, frame = _log_of_days(part, customer, end, zone)
@@ -94,9 +106,7 @@ def _standing_of_part(
     beside = _frame.positional(_frame.open_frame(others[0])) if listed else None
     if score is not None:
         answered, told = _log_of_days(others[-1], customer, end, zone)
-        read = functools.partial(
-            _histories.read_answers, answered, told[score], customer=customer, errors=errors
-        )
+        read = functools.partial(_histories.read_answers, answered, told[score], customer=customer)
         rule = {**rule, "answers": read}
     return _histories.standing(log, bought, customer, beside, starts, **rule)
 

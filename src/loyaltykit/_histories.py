@@ -7,7 +7,7 @@ blocks that fit the cache, so that a million of them at 24 dates need little bes
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,9 @@ _MOST_ROWS = 50_000_000
 # Cells of customers by starts that are worked on at a time.
 _CELLS = 1 << 17
 NPS_SCALE, _PROMOTER = _tally.make_scale((0, 10), ()), 9
+_ADVICE = (
+    'Make codes that mean "no answer" null, or pass errors="coerce" to leave those answers out.'
+)
 
 
 # ---- days ---------------------------------------------------------------------------------------
@@ -84,15 +87,28 @@ def active_days(log: _logs.Log) -> Days:
     return Days(customer, day, len(log.ids))
 
 
+def scores_off_scale(scores: _frame.Series) -> tuple[int, list[Any]]:
+    """Return how many scores are no answer from 0 to 10, nulls aside, and the first few."""
+    off = np.flatnonzero(_tally.slots(scores, NPS_SCALE, errors="coerce") == NPS_SCALE.off)
+    return len(off), _frame.sample(scores, off)
+
+
+def refuse_scores(name: str, count: int, shown: Iterable[Any], errors: str) -> None:
+    """Refuse scores off the scale, or warn that they are left out."""
+    if count and errors == "raise":
+        _checks.bad_answers(name, count, shown, (NPS_SCALE.low, NPS_SCALE.high), _ADVICE)
+    if count:
+        _checks.warn_of_dropped(count, f"no answer from 0 to 10 in {name!r}")
+
+
 def read_answers(
-    log: _logs.Log, scores: _frame.Series, ids: _frame.Series, customer: str, errors: str
+    log: _logs.Log, scores: _frame.Series, ids: _frame.Series, customer: str
 ) -> Answers:
     """Return the answers of some customers; of several on one day the lowest counts.
 
-    The scores are those of the rows that the log has kept.
+    The scores are those of the rows that the log has kept; others than 0 to 10 are none.
     """
-    slot = _tally.slots(scores, NPS_SCALE, errors=errors)
-    _warn_of_scores(str(scores.name), int((slot == NPS_SCALE.off).sum()))
+    slot = _tally.slots(scores, NPS_SCALE, errors="coerce")
     place = _frame.positions(log.ids.alias(customer), ids, ("answers", "data"))[log.customer]
     told = (slot < NPS_SCALE.no_answer) & (place >= 0)
     owner, day, slot = place[told], log.day[told], slot[told]
@@ -102,22 +118,16 @@ def read_answers(
     return Answers(Days(owner[first], day[first], len(ids)), slot[first] >= _PROMOTER)
 
 
-def judged(values: _frame.Series, rows: IntArray, errors: str) -> tuple[list[Any], list[Any]]:
+def judged(values: _frame.Series, rows: IntArray) -> tuple[list[Any], list[Any], int]:
     """Return which of some distinct scores are answers, and which of these are promoters'.
 
-    Each score stands for so many rows; those that are no answers are refused, or warned of.
+    Each score stands for so many rows; also how many of these are no answers and no nulls.
     """
-    slot = _tally.slots(values, NPS_SCALE, rows=rows, errors=errors)
-    _warn_of_scores(str(values.name), int(rows[slot == NPS_SCALE.off].sum()))
+    slot = _tally.slots(values, NPS_SCALE, errors="coerce")
     answers = slot < NPS_SCALE.no_answer
     chosen = (answers, answers & (slot >= _PROMOTER))
     every, best = (_frame.python_values(_frame.take(values, np.flatnonzero(c))) for c in chosen)
-    return every, best
-
-
-def _warn_of_scores(name: str, count: int) -> None:
-    if count:
-        _checks.warn_of_dropped(count, f"no answer from 0 to 10 in {name!r}")
+    return every, best, int(rows[slot == NPS_SCALE.off].sum())
 
 
 # ---- who, and at which dates --------------------------------------------------------------------

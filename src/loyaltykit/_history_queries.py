@@ -172,13 +172,17 @@ def read_answers(
         counts=None,
         time=None,
         freq="day",
-        errors=errors,
+        errors="coerce",
     )
-    every, best = _histories.judged(found[score], found[ROWS].to_numpy(), errors)
+    every, best, off = _histories.judged(found[score], found[ROWS].to_numpy())
     column = nw.col(score)
     if log.rows.collect_schema()[score].is_numeric():
         column = column.cast(nw.Float64)
-    rows = log.rows.filter(column.is_in(every) if every else nw.lit(0) == 1)
+    told = column.is_in(every) if every else nw.lit(0) == 1
+    if off:
+        others = log.rows.filter(~told & ~nw.col(score).is_null())
+        _histories.refuse_scores(score, off, _lazy.shown(others, score), errors)
+    rows = log.rows.filter(told)
     flag = nw.when(column.is_in(best)).then(nw.lit(1)).otherwise(nw.lit(0)) if best else nw.lit(0)
     rows = rows.select(ID, DAY, PERIOD, flag.cast(nw.Int64).alias(_ANSWER))
     lowest = rows.group_by(ID, DAY, PERIOD).agg(nw.col(_ANSWER).min())

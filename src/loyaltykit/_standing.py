@@ -127,7 +127,9 @@ def _reader(
     scores = answers.data[answers.score]
     if log.kept is not None:
         scores = _frame.take(scores, np.flatnonzero(log.kept))
-    return functools.partial(_histories.read_answers, log, scores, customer=customer, errors=errors)
+    off, shown = _histories.scores_off_scale(scores)
+    _histories.refuse_scores(answers.score, off, shown, errors)
+    return functools.partial(_histories.read_answers, log, scores, customer=customer)
 
 
 def _labelled_query(
