@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -627,7 +628,7 @@ def rfm(
     rows: Sequence[tuple[Any, dt.date, float]], freq: str, as_of: dt.date, bins: int = 5
 ) -> dict[Any, dict[str, Any]]:
     """Return the measures and scores of each customer, from rows of customer, day and amount."""
-    starts = periods(min(day for _, day, _ in rows), as_of, freq)
+    starts = list(customers_by_period([(who, day) for who, day, _ in rows], freq, as_of))
     found: dict[Any, dict[str, Any]] = {}
     for customer in sorted({who for who, day, _ in rows if day <= as_of}):
         own = [(day, paid) for who, day, paid in rows if who == customer and day <= as_of]
@@ -639,18 +640,16 @@ def rfm(
             measures = {"recency": active[-1] - active[0], "T": last - active[0]}
             found[customer] |= {"frequency": len(active) - 1, **measures}
     buyers = [row for row in found.values() if row["T"] is not None]
-    ranks = {
-        "recency_score": lambda row: row["recency"] - row["T"],
-        "frequency_score": lambda row: row["frequency"],
-        "monetary_score": lambda row: round(row["monetary"], 6),
+    better = {
+        "recency_score": [row["recency"] - row["T"] for row in buyers],
+        "frequency_score": [row["frequency"] for row in buyers],
+        "monetary_score": [round(row["monetary"], 6) for row in buyers],
     }
-    scores = {
-        (name, id(row)): 1 + bins * sum(rank(other) < rank(row) for other in buyers) // len(buyers)
-        for name, rank in ranks.items()
-        for row in buyers
-    }
-    for row in found.values():
-        row |= {name: scores.get((name, id(row))) for name in ranks}
+    for name, values in better.items():
+        for row in found.values():
+            row[name] = None
+        for row, value in zip(buyers, values, strict=True):
+            row[name] = 1 + bins * sum(other < value for other in values) // len(values)
     return found
 
 

@@ -24,9 +24,7 @@ _MOST_ROWS = 50_000_000
 # Cells of customers by starts that are worked on at a time.
 _CELLS = 1 << 17
 NPS_SCALE, _PROMOTER = _tally.make_scale((0, 10), ()), 9
-_ADVICE = (
-    'Make codes that mean "no answer" null, or pass errors="coerce" to leave those answers out.'
-)
+_ADVICE = "Make codes that mean 'no answer' null, or pass errors=\"coerce\" to leave them out."
 
 
 # ---- days ---------------------------------------------------------------------------------------
