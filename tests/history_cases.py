@@ -27,7 +27,12 @@ from engine_cases import (
 )
 
 import loyaltykit as lk
-from loyaltykit.errors import DroppedRowsWarning
+from loyaltykit.errors import (
+    ColumnNotFoundError,
+    DataError,
+    DroppedRowsWarning,
+    ParameterError,
+)
 
 STAGES = ["acquisition", "onboarding", "retention", "at_risk", "churned", "advocacy"]
 
@@ -79,7 +84,7 @@ def stage_as_of_the_last_row(engine: Engine) -> Any:
 
 @own_kind("id")
 def stage_with_answers(engine: Engine) -> Any:
-    return stage(engine, as_of="2026-04-10", onboarding=30, customers=engine.frame({"id": [43, 7]}))
+    return stage(engine, as_of="2026-04-10", onboarding=60, customers=engine.frame({"id": [43, 7]}))
 
 
 @own_kind("id", "valid_from")
@@ -267,3 +272,73 @@ def gaps_with_rows_left_out(engine: Engine) -> Any:
 @case
 def gaps_of_no_rows(engine: Engine) -> Any:
     return lk.inactivity_gap(no_log(engine), "id", "day")
+
+
+# ---- what every engine refuses ------------------------------------------------------------------
+
+MOVES: dict[str, list[Any]] = {
+    "id": [1, 2, 2, 1],
+    "valid_from": ["2026-01-01", "2026-01-01", "2026-01-01", "2026-02-01"],
+    "tier": ["new", "new", "loyal", "new"],
+}
+REFUSALS: dict[str, tuple[Case, type[Exception], str]] = {
+    "scores off the scale": (
+        lambda e: lk.lifecycle_stage(
+            log(e), "id", "day", answers=e.frame({**ANSWERS, "score": [9, 11, 10] * 37})
+        ),
+        DataError,
+        r"^'score': 37 rows with answers that are not whole points of the scale 0 to 10: 11(, 11)*"
+        r"(, \.\.\.)?\. Make codes that mean 'no answer' null",
+    ),
+    "scores that are no column": (
+        lambda e: lk.lifecycle_stage(log(e), "id", "day", answers=e.frame(ANSWERS), score="nps"),
+        ColumnNotFoundError,
+        r"^score='nps': answers has no such column",
+    ),
+    "answers without an id": (
+        lambda e: lk.lifecycle_stage(
+            log(e), "id", "day", answers=e.frame({**ANSWERS, "id": without(ANSWERS["id"], 37)})
+        ),
+        DataError,
+        r"^'id': 3 rows without a customer\. Complete or remove them, or pass errors=",
+    ),
+    "answers of ids of another type": (
+        lambda e: lk.lifecycle_stage(
+            log(e), "id", "day", answers=e.frame({**ANSWERS, "id": [str(i) for i in ANSWERS["id"]]})
+        ),
+        DataError,
+        r"^'id' holds numbers in data and text in answers, so no row would match",
+    ),
+    "amounts that are missing": (
+        lambda e: lk.rfm(log(e, paid=without(AMOUNTS, 60)), "id", "day", "paid"),
+        DataError,
+        rf"^'paid': {len(VISITS) // 60} rows without a finite amount\. Complete or remove them",
+    ),
+    "amounts that are texts": (
+        lambda e: lk.rfm(log(e, paid=["1.50"] * len(VISITS)), "id", "day", "paid"),
+        DataError,
+        r"^amount='paid' must be a column of numbers, not ",
+    ),
+    "two tiers on one date": (
+        lambda e: lk.tier_transitions(e.frame(MOVES), "id"),
+        DataError,
+        r"^tiers has 1 row too many for the key 'id', 'valid_from': 2 \(repeated\)",
+    ),
+    "tiers without a customer": (
+        lambda e: lk.tier_transitions(e.frame({**MOVES, "id": [1, 2, None, None]}), "id"),
+        DataError,
+        r"^'id': 2 rows without a customer\. Complete or remove them\.$",
+    ),
+    "tiers without a date": (
+        lambda e: lk.tier_transitions(
+            e.frame({**MOVES, "valid_from": ["2026-01-01", None, "2026-02-01", "2026-02-02"]}), "id"
+        ),
+        DataError,
+        r"^'valid_from': 1 row without a date\. Complete or remove them\.$",
+    ),
+    "an end before the first row, for lives": (
+        lambda e: lk.customer_lifetimes(log(e), "id", "day", gap=9, as_of=dt.date(2025, 11, 19)),
+        ParameterError,
+        r"^as_of=2025-11-19 lies before the first row of the log, 2025-11-20\.",
+    ),
+}
