@@ -73,7 +73,7 @@ def tiers(
     opened = days.group_by(ID, _MONTH).agg(nw.col(_START).min())
     closed = opened.with_columns(_leaves(window, starts, log.active.first, freq).alias(_START))
     one, last = _lazy.integer(1, _PURCHASES), nw.col(_MONTH)
-    tracks = [_PURCHASES, _MONTHS, _MONTH]
+    tracks = [_PURCHASES, _MONTHS, *([] if lapsed_after is None else [_MONTH])]
     changes = [
         _changes(days, tracks, {_PURCHASES: one, _MONTH: last}),
         _changes(opened, tracks, {_MONTHS: _lazy.integer(1, _MONTHS)}),
@@ -254,10 +254,12 @@ def _at_starts(
     freq: str | None,
 ) -> Query:
     """Return what each customer's columns are at every start at which the customer was known."""
-    tracks = [*tracks, _KNOWN]
     grid = _grid(rows, customers, len(starts))
-    known = _changes(grid, tracks, {_KNOWN: _lazy.integer(1, _KNOWN)})
-    both = [*(rows.with_columns(_lazy.integer(0, _KNOWN)) for rows in changes), known]
+    both = [*changes, _changes(grid, tracks, {})]
+    if _ANSWER in tracks:  # who had answered need not have been known
+        tracks = [*tracks, _KNOWN]
+        known = _changes(grid, tracks, {_KNOWN: _lazy.integer(1, _KNOWN)})
+        both = [*(change.with_columns(_lazy.integer(0, _KNOWN)) for change in changes), known]
     rows = nw.concat(both, how="vertical").filter(nw.col(_START) < len(starts))
     made = {name: (nw.col(name), _TRACKS[name].adds_up) for name in tracks}
     found = rows.group_by(ID, _START).agg(
@@ -272,7 +274,8 @@ def _at_starts(
         for name, (column, kind) in made.items()
         if name != _KNOWN
     )
-    at = at.filter(nw.col(_KNOWN) > 0)  # who had answered need not have been known
+    if _KNOWN in tracks:
+        at = at.filter(nw.col(_KNOWN) > 0)
     current = _calendar.period_codes(starts - 1, "month")
     if freq is None:
         date = _lazy.integer(int(starts[0]) - 1, _DATE)

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import (
+    _calendar,
     _checks,
+    _codes,
     _customer_partitions,
     _dask,
     _estimates,
@@ -16,7 +18,6 @@ from loyaltykit import (
     _history_queries,
     _results,
     _sources,
-    _splits,
 )
 from loyaltykit._frame import DAY, N
 from loyaltykit._history_queries import NEXT_DAY, NEXT_TIER
@@ -26,6 +27,9 @@ IntArray = npt.NDArray[np.int64]
 
 _NEVER = -(2**62)
 _MOST_ROWS = 5_000_000
+_MOST_CELLS = 1 << 24  # counted one by one, whether there is a row or not
+_MOST_APART = 1 << 22  # days, looked up one by one
+_WIDEST = 1 << 40  # integer ids that serve as they are, with room for a day beside them
 
 
 class _Moves(NamedTuple):
@@ -151,40 +155,81 @@ def tier_transitions(
 
 
 def _counted(frame: _frame.Frame, customer: str, tier: str, valid_from: str) -> _Moves:
-    """Return the rows of a frame in memory by customer and day, each counted as one."""
-    who = _frame.compact(frame[customer], ordered=False)
-    nobody = int((who.codes < 0).sum())
+    """Count the rows of a frame in memory."""
+    who = _owners(frame, customer)
+    times = _frame.read_times(frame[valid_from], None, None).values
+    days, place = _distinct_days(_calendar.day_numbers(times))
+    groups = _frame.group(frame.select(tier), [tier])
+    _refuse_too_many(len(days), groups.size)
+    # A customer's days, then a place that is nobody's: so a customer's last day has none after it.
+    width, levels = len(days) + 1, max(groups.size, 1)
+    key, code = _codes.paired(who, place, width), groups.codes
+    if (key[1:] <= key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        key, code = key[order], code[order]
+        again = order[1:][key[1:] == key[:-1]]
+        if len(again):
+            shown = _frame.sample(frame[customer], again)
+            _checks.duplicate_keys("tiers", [customer, valid_from], len(again), shown)
+    owner, place = np.divmod(key, width)
+    same = np.append(owner[1:] == owner[:-1], False)[: len(key)]
+    after = np.where(same, np.append(place[1:], 0)[: len(key)], len(days))
+    later = np.where(same, np.append(code[1:], 0)[: len(key)], 0)
+    cell = ((place * levels + code) * width + after) * levels + later
+    cells, rows = _counted_codes(cell, width * levels * width * levels)
+    cells, later = np.divmod(cells, levels)
+    cells, after = np.divmod(cells, width)
+    place, code = np.divmod(cells, levels)
+    return _Moves(groups.keys[tier], days[place], code, np.append(days, _NEVER)[after], later, rows)
+
+
+def _owners(frame: _frame.Frame, customer: str) -> _frame.Integers:
+    """Return a number from 0 for each row's customer, in any order."""
+    keys = _frame.integer_keys(frame[customer])
+    if keys is not None:
+        low, high = int(keys.values.min()), int(keys.values.max())
+        if high - low < _WIDEST and high < 1 << 63:
+            return keys.values.astype(np.int64) - low
+    codes = _frame.compact(frame[customer], ordered=False).codes
+    nobody = int((codes < 0).sum())
     if nobody:
         _checks.null_values(customer, nobody, "customer", coercible=False)
-    times = _frame.read_times(frame[valid_from], None, None).values
-    day = times.astype("datetime64[D]").astype(np.int64)
-    names = [customer, valid_from]
-    _splits.refuse_duplicates(frame[customer], who.codes.astype(np.int64), day, "tiers", names)
-    groups = _frame.group(frame.select(tier), [tier])
-    order = np.lexsort((day, who.codes))
-    owner, day, code = who.codes[order], day[order], groups.codes[order]
-    same = owner[1:] == owner[:-1]
-    next_day, next_tier = np.full(len(day), _NEVER), np.zeros(len(day), dtype=np.int64)
-    next_day[:-1][same], next_tier[:-1][same] = day[1:][same], code[1:][same]
-    return _Moves(groups.keys[tier], day, code, next_day, next_tier, np.ones_like(day))
+    return codes
+
+
+def _distinct_days(day: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct days, and each one's place among them."""
+    if not len(day):
+        return day, day
+    first = int(day.min())
+    span = int(day.max()) - first + 1
+    days = _codes.distinct(day - first, span) + first
+    if span > _MOST_APART:
+        return days, np.searchsorted(days, day)
+    place = np.zeros(span, dtype=np.int64)
+    place[days - first] = np.arange(len(days))
+    return days, place[day - first]
+
+
+def _counted_codes(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """Return the distinct codes below a size, and how often each stands there."""
+    if size > _MOST_CELLS:
+        found, rows = np.unique(codes, return_counts=True)
+        return found, rows.astype(np.int64)
+    counts = np.bincount(codes, minlength=size)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 def _cells(frame: _frame.Frame, customer: str, tier: str, valid_from: str) -> Any:
-    """Count the rows of one partition by day and tier, and by next day and tier."""
+    """Count the rows of one partition, as a native frame."""
     moves = _counted(frame, customer, tier, valid_from)
-    length = len(moves.levels)
-    days = np.unique(np.append(moves.day, moves.next_day))
-    place = np.searchsorted(days, moves.day) * length + moves.tier
-    place = (place * len(days) + np.searchsorted(days, moves.next_day)) * length + moves.next_tier
-    found, count = np.unique(place, return_counts=True)
-    found, next_tier = np.divmod(found, max(length, 1))
-    found, next_day = np.divmod(found, max(len(days), 1))
-    day, code = np.divmod(found, max(length, 1))
-    held = _frame.take(moves.levels, code).alias(tier)
-    later = _frame.take(moves.levels, next_tier).alias(NEXT_TIER)
-    keys = _frame.beside({tier: held, NEXT_TIER: later})
-    columns = {DAY: days[day], NEXT_DAY: days[next_day], N: count.astype(np.int64)}
-    return _frame.table(keys, columns, len(count))
+    keys = {
+        tier: _frame.take(moves.levels, moves.tier).alias(tier),
+        NEXT_TIER: _frame.take(moves.levels, moves.next_tier).alias(NEXT_TIER),
+    }
+    columns = {DAY: moves.day, NEXT_DAY: moves.next_day, N: moves.rows}
+    return _frame.table(_frame.beside(keys), columns, len(moves.rows))
 
 
 def _read(cells: _frame.Frame, tier: str) -> _Moves:
@@ -203,18 +248,22 @@ def _read(cells: _frame.Frame, tier: str) -> _Moves:
     return _Moves(levels, day, groups.codes, after, np.where(known, next_tier, 0), count)
 
 
+def _refuse_too_many(days: int, levels: int) -> None:
+    if (days - 1) * levels * levels > _MOST_ROWS:
+        msg = (
+            f"{days:,} dates and {levels:,} tiers would be a table of "
+            f"{(days - 1) * levels * levels:,} rows. Is the column of tiers the right one?"
+        )
+        raise DataError(msg)
+
+
 # ---- the table ----------------------------------------------------------------------------------
 
 
 def _table(moves: _Moves, method: str, confidence_level: float) -> Any:
     days, at = np.unique(moves.day, return_inverse=True)
     periods, length = max(len(days) - 1, 0), len(moves.levels)
-    if periods * length * length > _MOST_ROWS:
-        msg = (
-            f"{len(days):,} dates and {length:,} tiers would be a table of "
-            f"{periods * length * length:,} rows. Is the column of tiers the right one?"
-        )
-        raise DataError(msg)
+    _refuse_too_many(len(days), length)
     table = np.zeros((periods, length, length), dtype=np.int64)
     gone = np.zeros((periods, length), dtype=np.int64)
     inside = at < periods  # the last date has no next one
