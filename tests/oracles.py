@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -656,6 +657,7 @@ def loyalty_tier(
     customers: Sequence[Any] = (),
     loyal_periods: int = 3,
     loyal_window: int = 6,
+    lapsed_after: int | None = None,
 ) -> dict[Any, str]:
     """Return the tier of everybody who is listed, or in the log by the end of the day."""
     window = last_months(as_of, loyal_window)
@@ -666,6 +668,8 @@ def loyalty_tier(
         months = {day.replace(day=1) for day in days}
         if not days:
             tiers[customer] = "prospect"
+        elif lapsed_after and not months & set(last_months(as_of, lapsed_after)):
+            tiers[customer] = "lapsed"
         elif len(days) == 1:
             tiers[customer] = "new"
         elif sum(month in months for month in window) >= loyal_periods:
@@ -676,7 +680,7 @@ def loyalty_tier(
 
 
 def loyalty_tiers_through_time(
-    log: Purchases, freq: str, as_of: dt.date, customers: Sequence[Any] = (), **rule: int
+    log: Purchases, freq: str, as_of: dt.date, customers: Sequence[Any] = (), **rule: Any
 ) -> list[tuple[Any, dt.date, str]]:
     """Return customer, period's start and the tier as of the day before, by customer."""
     rows = []
@@ -684,6 +688,130 @@ def loyalty_tiers_through_time(
         tiers = loyalty_tier(log, start - dt.timedelta(days=1), customers, **rule)
         rows += [(customer, start, tier) for customer, tier in tiers.items()]
     return sorted(rows)
+
+
+# --- Stages of the customer's life ----------------------------------------------------------------
+#
+# An answer is (customer, score, day).
+
+
+def lifecycle_stage(
+    log: Purchases,
+    as_of: dt.date,
+    customers: Sequence[Any] = (),
+    answers: Sequence[tuple[Any, int, dt.date]] = (),
+    *,
+    onboarding: int = 90,
+    usual_gap: float = 90,
+    least_gap: float = 7,
+    at_risk_after: float = 2.0,
+    churned_after: float = 4.0,
+) -> dict[Any, str]:
+    """Return the stage of everybody who is listed, or in the log by the end of the day."""
+    stages = {}
+    for customer in sorted({*customers, *(who for who, day, _ in log if day <= as_of)}):
+        bought = {day for who, day, purchase in log if who == customer and purchase}
+        days = sorted(day for day in bought if day <= as_of)
+        if not days:
+            stages[customer] = "acquisition"
+            continue
+        gaps = [(b - a).days for a, b in itertools.pairwise(days)]
+        rhythm = max(sum(gaps) / len(gaps) if gaps else usual_gap, least_gap)
+        silence, tenure = (as_of - days[-1]).days, (as_of - days[0]).days
+        told = [(day, -score) for who, score, day in answers if who == customer and day <= as_of]
+        if silence > churned_after * rhythm:
+            stages[customer] = "churned"
+        elif silence > at_risk_after * rhythm:
+            stages[customer] = "at_risk"
+        elif tenure <= onboarding:
+            stages[customer] = "onboarding"
+        elif told and -max(told)[1] >= 9:
+            stages[customer] = "advocacy"
+        else:
+            stages[customer] = "retention"
+    return stages
+
+
+# --- Moves between tiers --------------------------------------------------------------------------
+
+
+def tier_transitions(
+    rows: Sequence[tuple[Any, dt.date, Any]], levels: Sequence[Any]
+) -> list[tuple[dt.date, Any, Any, int, int, int]]:
+    """Return period, from, to, n, n_missing and moved, from rows of customer, date and tier."""
+    tiers = {(who, day): tier for who, day, tier in rows}
+    days = sorted({day for _, day, _ in rows})
+    found = []
+    for before, day in itertools.pairwise(days):
+        for one in levels:
+            held = [who for who, since, tier in rows if since == before and tier == one]
+            seen = [who for who in held if (who, day) in tiers]
+            for other in levels:
+                moved = sum(tiers[who, day] == other for who in seen)
+                found.append((day, one, other, len(seen), len(held) - len(seen), moved))
+    return found
+
+
+# --- Recency, frequency, money --------------------------------------------------------------------
+
+
+def rfm(
+    rows: Sequence[tuple[Any, dt.date, float]], freq: str, as_of: dt.date, bins: int = 5
+) -> dict[Any, dict[str, Any]]:
+    """Return the measures and scores of each customer, from rows of customer, day and amount."""
+    starts = list(customers_by_period([(who, day) for who, day, _ in rows], freq, as_of))
+    found: dict[Any, dict[str, Any]] = {}
+    for customer in sorted({who for who, day, _ in rows if day <= as_of}):
+        own = [(day, paid) for who, day, paid in rows if who == customer and day <= as_of]
+        active = sorted({starts.index(period_start(day, freq)) for day, paid in own if paid >= 0})
+        found[customer] = dict.fromkeys(("frequency", "recency", "T"))
+        found[customer]["monetary"] = math.fsum(paid for _, paid in own)
+        if active:
+            last = len(starts) - 1
+            measures = {"recency": active[-1] - active[0], "T": last - active[0]}
+            found[customer] |= {"frequency": len(active) - 1, **measures}
+    buyers = [row for row in found.values() if row["T"] is not None]
+    better = {
+        "recency_score": [row["recency"] - row["T"] for row in buyers],
+        "frequency_score": [row["frequency"] for row in buyers],
+        "monetary_score": [round(row["monetary"], 6) for row in buyers],
+    }
+    for name, values in better.items():
+        for row in found.values():
+            row[name] = None
+        for row, value in zip(buyers, values, strict=True):
+            row[name] = 1 + bins * sum(other < value for other in values) // len(values)
+    return found
+
+
+# --- Lifetimes ------------------------------------------------------------------------------------
+
+
+def customer_lifetimes(
+    log: Sequence[tuple[Any, dt.date]], gap: int, as_of: dt.date
+) -> dict[Any, tuple[dt.date, int, bool]]:
+    """Return start, duration and event of each customer, walking from day to day."""
+    found = {}
+    for customer in sorted({who for who, day in log if day <= as_of}):
+        days = {day for who, day in log if who == customer and day <= as_of}
+        start = today = min(days)
+        silent, event = 0, False
+        while today < as_of and not event:
+            today += dt.timedelta(days=1)
+            silent = 0 if today in days else silent + 1
+            event = silent == gap
+        found[customer] = (start, (today - start).days, event)
+    return found
+
+
+def gaps(log: Sequence[tuple[Any, dt.date]], as_of: dt.date) -> dict[int, int]:
+    """Return how many silences there are of each length."""
+    found: dict[int, int] = {}
+    for customer in {who for who, _ in log}:
+        days = sorted({day for who, day in log if who == customer and day <= as_of})
+        for one, other in itertools.pairwise(days):
+            found[(other - one).days] = found.get((other - one).days, 0) + 1
+    return dict(sorted(found.items()))
 
 
 # ---- weights, clusters, strata ------------------------------------------------------------------

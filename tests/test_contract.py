@@ -22,6 +22,7 @@ PUBLIC = {
     *("normalize_sector", "normalize_relationship", "normalize_loyalty_tier"),
     *("rake", "design_effect", "one_answer", "compare_paired"),
     *("attach_segments", "loyalty_tier", "pool", "compare"),
+    *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
     *("scorecard", "scorecard_matrix", "to_records"),
     *("explain_change", "quick_ratio"),
 }
@@ -29,7 +30,7 @@ MODULES = {"datasets", "errors", "plot"}
 
 # Parameters that later work brings: absent until they do something.
 LATER = {
-    *("window", "rule", "amount"),
+    *("window", "rule"),
 }
 POSITIONAL = {
     "nps": ["data", "score"],
@@ -42,6 +43,11 @@ POSITIONAL = {
     "customer_flow": ["data", "customer", "time"],
     "cohort_retention": ["data", "customer", "time"],
     "loyalty_tier": ["data", "customer", "time"],
+    "lifecycle_stage": ["data", "customer", "time"],
+    "tier_transitions": ["tiers", "customer"],
+    "rfm": ["data", "customer", "time", "amount"],
+    "customer_lifetimes": ["data", "customer", "time"],
+    "inactivity_gap": ["data", "customer", "time"],
     "cohort_matrix": ["result", "values"],
     "scorecard_matrix": ["card", "values"],
     "attach_segments": ["data", "segments"],
@@ -104,6 +110,12 @@ RATE = ["period", "coverage", *metric("retained", "churned"), "as_of"]
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
 RATIO = ["period", "coverage", *metric("gained", "lost")]
+
+
+def moves(engine: Engine) -> Any:
+    tiers = lk.loyalty_tier(engine.frame(LOG), "id", "day", freq="month")
+    return lk.tier_transitions(tiers, "id")
+
 
 COMPARE = [
     *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference", "std_error"),
@@ -208,6 +220,34 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "tier through time": (
         lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day", freq="month"),
         ["id", "valid_from", "tier"],
+    ),
+    "stage": (lambda e: lk.lifecycle_stage(e.frame(LOG), "id", "day"), ["id", "stage"]),
+    "stage through time": (
+        lambda e: lk.lifecycle_stage(e.frame(LOG), "id", "day", freq="month"),
+        ["id", "valid_from", "stage"],
+    ),
+    "transitions": (
+        moves,
+        ["period", "coverage", "from_tier", "to_tier", *metric("moved")],
+    ),
+    "pooled transitions": (
+        lambda e: lk.pool(moves(e), over="period"),
+        ["from_tier", "to_tier", *metric("moved")],
+    ),
+    "rfm": (
+        lambda e: lk.rfm(e.frame({**LOG, "paid": [1.5, 2, 0, 4, -5, 6]}), "id", "day", "paid"),
+        [
+            *("id", "frequency", "recency", "T", "monetary"),
+            *("recency_score", "frequency_score", "monetary_score", "segment"),
+        ],
+    ),
+    "lifetimes": (
+        lambda e: lk.customer_lifetimes(e.frame(LOG), "id", "day", gap=30),
+        ["id", "start", "duration", "event"],
+    ),
+    "gap": (
+        lambda e: lk.inactivity_gap(e.frame(LOG), "id", "day"),
+        ["gap", "n", "within", "proposed"],
     ),
     "paired": (
         lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat", by="sector"),

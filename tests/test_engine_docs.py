@@ -184,6 +184,13 @@ CALLS: dict[str, Call] = {
     "quick_ratio": of_table(lk.quick_ratio, FLOW),
     "cohort_retention": COHORTS,
     "loyalty_tier": log(lk.loyalty_tier),
+    "lifecycle_stage": log(lk.lifecycle_stage),
+    "tier_transitions": lambda e: lk.tier_transitions(
+        log(functools.partial(lk.loyalty_tier, freq="month"))(e), "id"
+    ),
+    "rfm": lambda e: lk.rfm(e.frame(LOG), "id", "day", "id"),
+    "customer_lifetimes": log(functools.partial(lk.customer_lifetimes, gap=30)),
+    "inactivity_gap": log(lk.inactivity_gap),
     "attach_segments": attached,
     "one_answer": log(lk.one_answer),
     "compare_paired": lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat"),
@@ -319,6 +326,7 @@ SPANS: dict[str, list[Any]] = {
     "end": [dt.date(2026, 2, 6), None],
 }
 BOUGHT: dict[str, list[Any]] = {**LOG, "sector": ["a", "a", "b", "c"], "bought": [True] * 4}
+TOLD: dict[str, list[Any]] = {"id": [1], "nps": [9], "day": [dt.date(2026, 1, 9)]}
 QUERIES: dict[str, tuple[Call, int]] = {
     "nps": (NPS, 1),
     "nps with time": (lambda e: lk.nps(e.frame(LOG), "id", time="day", **CUTS), 2),
@@ -359,6 +367,20 @@ QUERIES: dict[str, tuple[Call, int]] = {
     "tier of listed customers": (
         lambda e: lk.loyalty_tier(e.frame(LOG), "id", "day", customers=e.frame(SEGMENTS)),
         1 + 1,
+    ),
+    "stage": (log(lk.lifecycle_stage), 1),
+    "stage with answers": (
+        lambda e: lk.lifecycle_stage(
+            e.frame(LOG), "id", "day", answers=e.frame(TOLD), score="nps", answered="day"
+        ),
+        1 + 2,
+    ),
+    "scores": (CALLS["rfm"], 3),
+    "lifetimes": (CALLS["customer_lifetimes"], 1),
+    "gaps": (log(lk.inactivity_gap), 2),
+    "moves": (
+        lambda e: lk.tier_transitions(e.frame({**TIMED, "tier": ["new"]}), "id"),
+        3,
     ),
     "one answer of each": (log(lk.one_answer), 1),
     "two answers of each": (CALLS["compare_paired"], 1),

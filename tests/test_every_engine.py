@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
+import history_cases
 import narwhals.stable.v2 as nw
 import numpy as np
 import oracles
@@ -140,9 +141,10 @@ def test_dtypes_of_pandas_tables(any_engine: Engine, name: str) -> None:
 
 
 def keys_of(columns: Sequence[str]) -> Sequence[str]:
-    """Return the columns before the first that is the library's own."""
-    firsts = ("period", "cohort", "metric", "answer")
-    return columns[: min(columns.index(name) for name in firsts if name in columns)]
+    """Return the columns before the first that is the library's own, and tiers."""
+    firsts = ("period", "cohort", "metric", "answer", "gap")
+    first = min(columns.index(name) for name in firsts if name in columns)
+    return [*columns[:first], "from_tier", "to_tier"]
 
 
 @pytest.mark.parametrize(
@@ -243,6 +245,30 @@ def test_tier_cases_against_naive_loops() -> None:
     first = {who: min(day for one, day, _ in purchases if one == who) for who in LOG["id"]}
     known = [row for row in naive if row["id"] in (2, 40) or row["valid_from"] > first[row["id"]]]
     same_as_oracle(reference("tier_by_month"), known)
+
+
+def test_history_cases_against_naive_loops() -> None:
+    purchases = list(zip(LOG["id"], LOG["day"], LOG["bought"], strict=True))
+    told = list(zip(*history_cases.ANSWERS.values(), strict=True))
+    known = [(who, score, day) for who, score, day in told if score is not None]
+    every = [(who, day, True) for who, day, _ in purchases]
+    stages = oracles.lifecycle_stage(every, dt.date(2026, 4, 10), [43, 7], known, onboarding=60)
+    naive = [{"id": customer, "stage": stage} for customer, stage in stages.items()]
+    same_as_oracle(reference("stage_with_answers"), naive)
+    assert {row["stage"] for row in naive} == set(history_cases.STAGES)
+    tiers = oracles.loyalty_tier(purchases, dt.date(2026, 5, 31), lapsed_after=2)
+    naive = [{"id": customer, "tier": tier} for customer, tier in tiers.items()]
+    same_as_oracle(reference("tier_with_lapsed_customers"), naive)
+    paid = list(zip(LOG["id"], LOG["day"], history_cases.AMOUNTS, strict=True))
+    scores = oracles.rfm(paid, "week", dt.date(2026, 3, 10), bins=4)
+    naive = [{"id": customer, **row} for customer, row in scores.items()]
+    same_as_oracle(reference("scores_by_week_in_four_bins"), naive)
+    lives = oracles.customer_lifetimes(VISITS, 30, max(LOG["day"]))
+    naive = [
+        {"id": customer, "start": start, "duration": duration, "event": event}
+        for customer, (start, duration, event) in lives.items()
+    ]
+    same_as_oracle(reference("lifetimes_of_the_log"), naive)
 
 
 def test_cases_written_out() -> None:
@@ -620,6 +646,8 @@ REFUSALS |= {
 
 
 # Dask stops at the first partition that refuses: it says so, and counts no other.
+REFUSALS |= history_cases.REFUSALS
+
 IN_ONE_PARTITION = "In one of the partitions: "
 
 

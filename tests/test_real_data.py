@@ -16,10 +16,15 @@ import pandas as pd
 import polars as pl
 import pyarrow.csv
 import pytest
-from conftest import Engine, column, frame_rows, only_row, stacked
+from conftest import Engine, collected, column, frame_rows, only_row, stacked
 
 import loyaltykit as lk
-from loyaltykit.errors import ColumnNotFoundError, DataError, DroppedRowsWarning
+from loyaltykit.errors import (
+    ColumnNotFoundError,
+    DataError,
+    DroppedRowsWarning,
+    ParameterError,
+)
 
 Find = Callable[[str], Path]
 
@@ -331,6 +336,109 @@ def test_cdnow_tiers_at_the_end_of_april(cdnow_purchases: Any) -> None:
     assert found == expected
 
 
+# ---- CDNOW: recency, frequency, silences, moves -------------------------------------------------
+#
+# What lifetimes 0.11.3 gives for the master file, summary_data_from_transaction_data(frame, "id",
+# "date", freq=..., observation_period_end=...): sums of frequency, recency and T, customers with
+# frequency 0; and three customers. Its "W" counts rows to the end of the last week, so
+# that the week of 30 September 1997 is taken as of its Sunday here.
+
+LIFETIMES = {
+    ("day", None): (44_021, 3_178_932, 11_834_346, 12_054),
+    ("day", "1997-09-30"): (24_337, 1_129_644, 5_399_736, 14_119),
+    ("week", None): (40_629, 454_205, 1_697_280, 12_220),
+    ("week", "1997-10-05"): (22_490, 165_530, 778_050, 14_277),
+}
+LIFETIMES_OF_CUSTOMERS = {
+    ("day", None): {"00001": (0, 0, 545), "00003": (5, 511, 544), "23570": (1, 1, 462)},
+    ("day", "1997-09-30"): {"00003": (2, 90, 271), "00004": (2, 213, 272), "23570": (1, 1, 189)},
+    ("week", None): {"00003": (5, 73, 78), "00004": (3, 49, 78), "23570": (0, 0, 66)},
+    ("week", "1997-10-05"): {"00003": (2, 13, 39), "00101": (0, 0, 37), "23570": (0, 0, 27)},
+}
+
+
+@pytest.fixture(params=["pandas", "polars", "pyarrow", "polars-lazy", "duckdb"])
+def cdnow_paid(request: pytest.FixtureRequest, real_data: Find) -> Any:
+    """Return customer, day and dollars of each purchase; 80 were free."""
+    lines = real_data("cdnow/CDNOW_master.txt").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for _, day, *_ in fields]
+    ids, paid = [field[0] for field in fields], [float(field[3]) for field in fields]
+    assert paid.count(0.0) == 80
+    return Engine(request.param).frame({"id": ids, "day": days, "paid": paid})
+
+
+@pytest.mark.parametrize(("freq", "as_of"), LIFETIMES)
+def test_cdnow_is_summed_up_as_lifetimes_does(
+    cdnow_paid: Any, freq: str, as_of: str | None
+) -> None:
+    table = lk.rfm(cdnow_paid, "id", "day", "paid", freq=freq, as_of=as_of)
+    rows = {row["id"]: row for row in frame_rows(collected(table))}
+    assert len(rows) == 23_570
+    sums = [sum(row[name] for row in rows.values()) for name in ("frequency", "recency", "T")]
+    never = sum(row["frequency"] == 0 for row in rows.values())
+    assert (*sums, never) == LIFETIMES[freq, as_of]
+    for customer, wanted in LIFETIMES_OF_CUSTOMERS[freq, as_of].items():
+        row = rows[customer]
+        assert (row["frequency"], row["recency"], row["T"]) == wanted
+
+
+def test_cdnow_scores_by_rank(cdnow_paid: Any) -> None:
+    """12,054 of 23,570 have bought once: they share frequency score 1, and no one has 2."""
+    rows = frame_rows(collected(lk.rfm(cdnow_paid, "id", "day", "paid")))
+    assert round(sum(row["monetary"] for row in rows), 2) == 2_500_315.63
+    frequency = [row["frequency_score"] for row in rows]
+    assert frequency.count(1) == 12_054
+    assert frequency.count(2) == 0
+    for name in ("recency_score", "monetary_score"):
+        for score in range(1, 6):
+            share = sum(row[name] == score for row in rows) / len(rows)
+            assert abs(share - 0.2) < 0.01
+    segments = [row["segment"] for row in rows]
+    assert (segments.count("champions"), segments.count("cant_lose")) == (4_118, 6)
+
+
+def test_cdnow_published_sample(real_data: Find) -> None:
+    """The tenth of the cohort that lifetimes ships as load_cdnow_summary: 2,357 customers.
+
+    Its sums: frequency 2,457, recency 16,135.52 and T 77,111.21 weeks, rounded by customer.
+    """
+    lines = real_data("cdnow/CDNOW_sample.txt").read_text().splitlines()
+    fields = [line.split() for line in lines]
+    days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for _, _, day, *_ in fields]
+    log = pd.DataFrame({"id": [field[1] for field in fields], "day": days})
+    log["paid"] = [float(field[4]) for field in fields]
+    table = lk.rfm(log, "id", "day", "paid", as_of="1997-09-30")
+    assert len(table) == 2_357
+    assert int(table["frequency"].sum()) == 2_457
+    assert table["recency"].sum() / 7 == pytest.approx(16_135.52, abs=0.1)
+    assert table["T"].sum() / 7 == pytest.approx(77_111.21, abs=0.1)
+
+
+def test_cdnow_silences(cdnow_paid: Any) -> None:
+    """90 percent of all silences that ended are no longer than 200 days."""
+    gaps = frame_rows(lk.inactivity_gap(cdnow_paid, "id", "day"))
+    (proposed,) = [row for row in gaps if row["proposed"]]
+    assert (proposed["gap"], proposed["n"], round(proposed["within"], 3)) == (200, 37, 90.071)
+    assert sum(row["n"] for row in gaps) == 44_021  # as many as repeated days
+    lives = frame_rows(collected(lk.customer_lifetimes(cdnow_paid, "id", "day", gap=200)))
+    assert {row["start"] for row in lives} == {
+        dt.date(1997, 1, 1) + dt.timedelta(days=i) for i in range(84)
+    }
+    assert min(row["duration"] for row in lives if row["event"]) == 200
+
+
+def test_cdnow_moves_between_tiers(cdnow_paid: Any) -> None:
+    """By month: nobody is lost, nobody is loyal at once, and the lapsed come back as repeat."""
+    tiers = lk.loyalty_tier(cdnow_paid, "id", "day", freq="month", lapsed_after=6)
+    table = lk.pool(lk.tier_transitions(tiers, "id"), over="period")
+    moved = {(row["from_tier"], row["to_tier"]): row for row in frame_rows(table)}
+    assert (moved["new", "repeat"]["moved"], moved["new", "repeat"]["n"]) == (6_691, 103_463)
+    assert (moved["lapsed", "repeat"]["moved"], moved["lapsed", "repeat"]["n"]) == (4_056, 153_261)
+    assert moved["new", "loyal"]["moved"] == moved["lapsed", "new"]["moved"] == 0
+    assert sum(row["n_missing"] for row in moved.values()) == 0
+
+
 # ---- CDNOW: who bought in which month -----------------------------------------------------------
 
 KINDS: dict[str, Callable[[pd.DataFrame], Any]] = {
@@ -545,3 +653,43 @@ def test_cdnow_churn_falls_with_grace(cdnow: Any) -> None:
         for grace in (0, 2, 5)
     ]
     assert [(row["n"], row["churned"]) for row in rates] == CDNOW_CHURN
+
+
+@pytest.fixture(params=KINDS)
+def retail_paid(request: pytest.FixtureRequest, real_data: Find) -> Any:
+    """The same lines with what was paid: 674 are returns, and 179 cost nothing."""
+    lines = pd.read_csv(real_data("retail/online_retail_sample40000.csv.gz"))
+    lines["paid"] = lines["Quantity"] * lines["UnitPrice"]
+    assert ((lines["paid"] < 0).sum(), (lines["paid"] == 0).sum()) == (674, 179)
+    return KINDS[request.param](lines[["CustomerID", "InvoiceDate", "paid"]])
+
+
+def test_retail_returns_count_as_money_and_not_as_purchases(retail_paid: Any) -> None:
+    """Of 3,621 customers 30 only returned things; 47 returned more than they bought here."""
+    with pytest.raises(DataError, match="'CustomerID': 10,057 rows without a customer"):
+        lk.rfm(retail_paid, "CustomerID", "InvoiceDate", "paid")
+    with pytest.warns(DroppedRowsWarning, match="10,057 rows left out"):
+        table = lk.rfm(retail_paid, "CustomerID", "InvoiceDate", "paid", errors="coerce")
+    rows = frame_rows(table)
+    assert len(rows) == 3_621
+    assert sum(row["T"] is None and row["segment"] is None for row in rows) == 30
+    assert sum(row["monetary"] < 0 for row in rows) == 47
+    # By pandas: days with a line that is no return, less one, added over customers; and all money.
+    assert sum(row["frequency"] for row in rows if row["T"] is not None) == 7_488
+    assert sum(row["monetary"] for row in rows) == pytest.approx(580_032.851)
+
+
+def test_retail_lives(retail_paid: Any) -> None:
+    with pytest.warns(DroppedRowsWarning, match="10,057 rows left out"):
+        lives = lk.customer_lifetimes(
+            retail_paid, "CustomerID", "InvoiceDate", gap=90, errors="coerce"
+        )
+    rows = frame_rows(lives)
+    assert len(rows) == 3_621
+    assert min(row["start"] for row in rows) == dt.date(2010, 12, 1)
+    early: dict[str, Any] = {"as_of": "2010-11-30", "errors": "coerce"}
+    with (
+        pytest.warns(DroppedRowsWarning),
+        pytest.raises(ParameterError, match="lies before the first row of the log, 2010-12-01"),
+    ):
+        lk.rfm(retail_paid, "CustomerID", "InvoiceDate", "paid", **early)

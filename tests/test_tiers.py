@@ -144,7 +144,9 @@ def test_customers_are_in_the_order_of_their_categories(engine: Engine) -> None:
 @st.composite
 def rules(draw: st.DrawFn) -> dict[str, Any]:
     window = draw(st.integers(1, 8))
-    return {"loyal_window": window, "loyal_periods": draw(st.integers(1, window))}
+    lapsed = draw(st.none() | st.integers(1, 8))
+    periods = draw(st.integers(1, window))
+    return {"loyal_window": window, "loyal_periods": periods, "lapsed_after": lapsed}
 
 
 purchase_flags = st.lists(st.booleans(), min_size=20, max_size=20)
@@ -194,12 +196,17 @@ def test_tier_at_every_start(
     assert [tuple(row.values()) for row in frame_rows(table)] == expected
 
 
-@given(case=cases(split=False), flags=purchase_flags, listed=listed_customers)
+@given(case=cases(split=False), flags=purchase_flags, listed=listed_customers, rule=rules())
 @unhurried
 def test_tier_at_a_start_is_that_as_of_the_day_before(
-    engine: Engine, case: Case, flags: list[bool], listed: list[int] | None
+    engine: Engine,
+    case: Case,
+    flags: list[bool],
+    listed: list[int] | None,
+    rule: dict[str, Any],
 ) -> None:
     frame, keywords = arguments_of(engine, case, flags, listed)
+    keywords |= rule
     table = frame_rows(lk.loyalty_tier(frame, "id", "day", freq=case.freq, **keywords))
     first = min(day for _, day in case.log)
     for start in {row["valid_from"] for row in table if row["valid_from"] > first}:
@@ -218,6 +225,102 @@ def test_neither_order_nor_repetition_of_rows_matters(case: Case, seed: int) -> 
         frame = pd.DataFrame(log, columns=["id", "day"])
         tables.append(lk.loyalty_tier(frame, "id", "day", freq=case.freq, as_of=case.as_of))
     pd.testing.assert_frame_equal(*tables)
+
+
+@given(case=cases(split=False), lapsed=st.none() | st.integers(1, 4))
+@unhurried
+def test_retention_by_tier_at_the_start_pools_to_retention(case: Case, lapsed: int | None) -> None:
+    """Every customer of a period's start has one tier there, and is counted in it alone."""
+    frame, keywords = case.arguments("pandas")
+    tiers = lk.loyalty_tier(frame, "id", "day", lapsed_after=lapsed, **keywords)
+    split = lk.retention_rate(frame, "id", "day", by="tier", segments=tiers, **keywords)
+    total = frame_rows(lk.retention_rate(frame, "id", "day", **keywords))
+    counts = ("n", "retained", "churned")
+    added: dict[dt.date, dict[str, int]] = {}
+    for row in frame_rows(split):
+        if row["coverage"] != "unobserved":
+            period = added.setdefault(row["period"], dict.fromkeys(counts, 0))
+            for name in counts:
+                period[name] += row[name]
+    known = [row for row in total if row["coverage"] != "unobserved" and row["n"]]
+    assert [added[row["period"]] for row in known] == [
+        {name: row[name] for name in counts} for row in known
+    ]
+    assert sum(row["n"] for row in added.values()) == sum(row["n"] for row in known)
+    if sum(row["n"] for row in known if row["coverage"] == "observed"):
+        pooled = lk.pool(split, over=["tier", "period"])
+        overall = lk.pool(lk.retention_rate(frame, "id", "day", **keywords), over="period")
+        assert frame_rows(pooled) == frame_rows(overall)
+
+
+# ---- lapsed -------------------------------------------------------------------------------------
+
+LAPSED = ["prospect", "lapsed", "new", "repeat", "loyal"]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "after", "tier"),
+    [
+        ("2026-03-31", 1, "loyal"),  # bought in March, the month of the date
+        ("2026-04-01", 1, "lapsed"),  # April has begun without a purchase
+        ("2026-04-30", 2, "loyal"),
+        ("2026-05-01", 2, "lapsed"),
+        ("2026-08-31", 6, "repeat"),  # March is the sixth month back: counted, and alone
+        ("2026-09-01", 6, "lapsed"),
+    ],
+)
+def test_lapsed_begins_with_the_month(engine: Engine, as_of: str, after: int, tier: str) -> None:
+    bought = ("2026-01-05", "2026-02-06", "2026-03-01")
+    assert tier_of_one(engine, *bought, as_of=as_of, lapsed_after=after) == tier
+
+
+def test_a_prospect_never_lapses_and_a_lapsed_customer_returns(engine: Engine) -> None:
+    log = engine.frame(log_of("1 2026-01-05, 1 2026-04-06, 1 2026-05-01"))
+    customers = engine.frame({"id": [2]})
+    table = lk.loyalty_tier(
+        log, "id", "day", freq="month", customers=customers, lapsed_after=2, as_of="2026-06-30"
+    )
+    assert categories_of(table["tier"]) == LAPSED
+    tiers = {1: [], 2: []}  # type: dict[int, list[str]]
+    for row in frame_rows(table):
+        tiers[row["id"]].append(row["tier"])
+    assert tiers == {1: ["new", "new", "lapsed", "repeat", "loyal"], 2: ["prospect"] * 6}
+
+
+def test_without_lapsed_after_there_is_no_such_category(engine: Engine) -> None:
+    table = lk.loyalty_tier(engine.frame(LOG), "id", "day", as_of="2027-12-31")
+    assert categories_of(table["tier"]) == TIERS
+    assert set(tiers_of(table).values()) == {"new", "repeat"}
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ParameterError), (1.5, TypeError), (True, TypeError)]
+)
+def test_lapsed_after_is_a_number_of_months(value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="lapsed_after"):
+        lk.loyalty_tier(pd.DataFrame(LOG), "id", "day", lapsed_after=value)
+
+
+# ---- many customers -----------------------------------------------------------------------------
+
+
+def test_more_customers_than_a_block_holds() -> None:
+    """Blocks of customers join up, and so do the parts of two threads."""
+    size = 600_000
+    log = pd.DataFrame({"id": np.arange(size), "day": np.datetime64("2026-01-31", "us")})
+    log.loc[::7, "day"] = np.datetime64("2026-02-28", "us")
+    again = log[log["id"] % 1000 == 5].assign(day=np.datetime64("2026-03-01", "us"))
+    table = lk.loyalty_tier(
+        pd.concat([log, again], ignore_index=True), "id", "day", freq="month", lapsed_after=1
+    )
+    late = np.arange(size) % 7 == 0
+    counts = table.groupby(["valid_from", "tier"], observed=True).size()
+    assert list(table["id"]) == list(np.repeat(np.arange(size), np.where(late, 1, 2)))
+    assert counts.to_dict() == {
+        (pd.Timestamp("2026-02-01"), "new"): int((~late).sum()),
+        (pd.Timestamp("2026-03-01"), "lapsed"): int((~late).sum()),
+        (pd.Timestamp("2026-03-01"), "new"): int(late.sum()),
+    }
 
 
 # ---- when ---------------------------------------------------------------------------------------

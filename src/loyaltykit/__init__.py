@@ -12,6 +12,7 @@ from loyaltykit.labels import (
     normalize_sector,
     nps_group,
 )
+from loyaltykit.lifetimes import customer_lifetimes, inactivity_gap
 from loyaltykit.precounted import (
     ces_from_counts,
     churn_rate_from_counts,
@@ -23,10 +24,13 @@ from loyaltykit.records import to_records
 from loyaltykit.repeats import compare_paired, one_answer
 from loyaltykit.retention import churn_rate, retention_rate
 from loyaltykit.scorecards import scorecard, scorecard_matrix
+from loyaltykit.scoring import rfm
 from loyaltykit.segments import attach_segments
+from loyaltykit.stages import lifecycle_stage
 from loyaltykit.survey import ces, csat, nps
 from loyaltykit.tallies import tally
 from loyaltykit.tiers import loyalty_tier
+from loyaltykit.transitions import tier_transitions
 from loyaltykit.weighting import design_effect, rake
 
 __version__ = "0.1.0"
@@ -43,10 +47,13 @@ __all__ = [
     "csat",
     "csat_from_counts",
     "customer_flow",
+    "customer_lifetimes",
     "datasets",
     "design_effect",
     "errors",
     "explain_change",
+    "inactivity_gap",
+    "lifecycle_stage",
     "loyalty_tier",
     "normalize_loyalty_tier",
     "normalize_relationship",
@@ -61,8 +68,10 @@ __all__ = [
     "rake",
     "retention_rate",
     "retention_rate_from_counts",
+    "rfm",
     "scorecard",
     "scorecard_matrix",
     "tally",
+    "tier_transitions",
     "to_records",
 ]

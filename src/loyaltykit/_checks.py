@@ -134,6 +134,17 @@ def check_integer(name: str, value: object, *, low: int | None = None) -> int:
     return int(value)
 
 
+def check_positive(name: str, value: object) -> float:
+    """Return a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        wrong_type(name, value, "a number")
+    number = float(value)
+    if not 0 < number < float("inf"):
+        msg = f"{name}={value} must be a number above 0."
+        raise ParameterError(msg)
+    return number
+
+
 def check_rng(rng: object) -> Generator:
     """Return a generator of one's own, or the caller's, which then goes on from where it was."""
     if rng is None or isinstance(rng, Generator):
@@ -490,6 +501,12 @@ def not_dates(column: str, dtype: object) -> NoReturn:
 def not_flags(column: str, count: int, values: Iterable[object]) -> NoReturn:
     """Raise for a column that should hold true and false."""
     msg = f"{column!r}: {rows(count)} neither true nor false: {listed(values)}."
+    raise DataError(msg)
+
+
+def not_amounts(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of amounts that holds no numbers."""
+    msg = f"amount={column!r} must be a column of numbers, not {dtype}. Convert it first."
     raise DataError(msg)
 
 

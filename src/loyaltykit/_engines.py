@@ -281,17 +281,19 @@ def take(series: Series, positions: IntArray) -> Series:
         taken = native.array.take(positions, allow_fill=gap)
     # Said, because pandas would infer text from objects.
     dtype = object if native.dtype == object else None
-    return pandas_series(pd.Series(taken, dtype=dtype), series.name)
+    return pandas_series(pd.Series(taken, dtype=dtype, copy=False), series.name)
 
 
-def categories(like: Series, codes: IntArray, labels: Sequence[str]) -> Series:
+def categories(like: Series, codes: Integers, labels: Sequence[str]) -> Series:
     """Return an ordered categorical of the codes, -1 for null, as a series of the same engine."""
     native = like.to_native()
     if like.implementation is POLARS:
         import polars as pl
 
         values = pl.Series(like.name, labels, dtype=pl.Enum(labels))
-        return take(nw.from_native(values, series_only=True), codes).alias(like.name)
+        return take(nw.from_native(values, series_only=True), codes.astype(np.int64)).alias(
+            like.name
+        )
     if like.implementation is ARROW:
         import pyarrow as pa
 
@@ -334,11 +336,14 @@ def pandas_table(columns: Mapping[str, Any], length: int = 0) -> Any:
     return pd.DataFrame(made)
 
 
-def beside(columns: Mapping[str, Series]) -> Frame:
-    """Return columns without an index of their own as a frame."""
+def beside(columns: Mapping[str, Series], *, fresh: bool = False) -> Frame:
+    """Return columns without an index of their own as a frame; fresh ones need no copy."""
     if len(columns) > 1 and next(iter(columns.values())).implementation is PANDAS:
         import pandas as pd
 
+        if fresh:  # nobody else holds them
+            held = {name: column.to_native().array for name, column in columns.items()}
+            return nw.from_native(pd.DataFrame(held, copy=False), eager_only=True)
         made = {name: column.to_native() for name, column in columns.items()}
         return nw.from_native(pd.DataFrame(made), eager_only=True)
     frames = [named(column, name).to_frame() for name, column in columns.items()]

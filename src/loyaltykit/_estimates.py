@@ -46,6 +46,7 @@ _SHARE_OF = {
     "churn_rate": "churned",
     "cohort_retention": "retained",
     "quick_ratio": "gained",
+    "tier_transitions": "moved",
 }
 _NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
 _REST_OF = {

@@ -287,12 +287,14 @@ def refuse_null_keys(lookup: Query, column: str, name: str, frame: str = "segmen
         _checks.null_keys(frame, name, count)
 
 
-def refuse_duplicates(lookup: Query, keys: Sequence[str], names: Sequence[str]) -> None:
+def refuse_duplicates(
+    lookup: Query, keys: Sequence[str], names: Sequence[str], frame: str = "segments"
+) -> None:
     """Refuse a lookup frame with two rows for one key."""
     again = _lazy.counted(lookup, keys).filter(nw.col(N) > 1)
     count = _lazy.only_row(again.select(_lazy.total(nw.col(N) - 1, N)))[N]
     if count:
-        _checks.duplicate_keys("segments", names, count, _lazy.shown(again, keys[0]))
+        _checks.duplicate_keys(frame, names, count, _lazy.shown(again, keys[0]))
 
 
 def with_keys(points: Query, split: Split, extra: Sequence[str] = ()) -> Query:

@@ -21,6 +21,8 @@ TimeArray = npt.NDArray[np.datetime64]
 SECTORS = ("B2B", "B2C", "B2G", "NPO")
 RELATIONSHIPS = ("internal", "external")
 TIERS = ("prospect", "new", "repeat", "loyal")
+TIERS_AND_LAPSED = ("prospect", "lapsed", "new", "repeat", "loyal")
+STAGES = ("acquisition", "onboarding", "retention", "at_risk", "churned", "advocacy")
 
 # The counts that each metric's estimate is made from: what pool sums.
 COUNTS = {
@@ -31,6 +33,7 @@ COUNTS = {
     "churn_rate": ("retained", "churned"),
     "cohort_retention": ("retained",),
     "quick_ratio": ("gained", "lost"),
+    "tier_transitions": ("moved",),
 }
 # The sums of weights that it is made from where answers are weighted: a name is w_ or w2_ and this.
 WEIGHTED = {
@@ -81,6 +84,7 @@ COHORT_RETENTION = (
     "as_of",
 )
 QUICK_RATIO = (*PERIOD, *_metric_columns("quick_ratio"))
+TIER_TRANSITIONS = (*PERIOD, "from_tier", "to_tier", *_metric_columns("tier_transitions"))
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
 # After these: of contracts, and where customers may change groups.
 BRIEF = "joined_and_left"
@@ -118,6 +122,7 @@ RESERVED = frozenset(
         *RETENTION_RATE,
         *COHORT_RETENTION,
         *QUICK_RATIO,
+        *TIER_TRANSITIONS,
         *CUSTOMER_FLOW,
         BRIEF,
         *MIGRATION,
@@ -182,6 +187,9 @@ def ratio_definition(*, contracts: bool) -> str:
 def cohort_definition(freq: str) -> str:
     """Return the definition of a cohort table from a log."""
     return f"basis=log;freq={freq};window=calendar;rule=on"
+
+
+TRANSITIONS_DEFINITION = "basis=tiers"
 
 
 def _scale(scale: tuple[int, int]) -> str:

@@ -59,6 +59,7 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     Sums of weights are added up too: the pooled error is that of all weighted answers at once.
 
     Pooled periods count a customer once in each: their interval treats those as separate trials.
+    Tables of `tier_transitions` pool over "period" and "from_tier", never over "to_tier".
 
     Examples
     --------
@@ -111,7 +112,13 @@ def _check_over(dropped: Sequence[str], head: Sequence[str]) -> None:
     if not dropped:
         msg = "over is empty: name the keys to pool."
         raise ParameterError(msg)
-    allowed = [name for name in head if name not in ("coverage", "cohort_age")]
+    if "to_tier" in dropped and "to_tier" in head:
+        msg = (
+            "over='to_tier': the customers of a from_tier are the same in each of its rows, and "
+            "would be counted once for every to_tier. Pool over 'period' or 'from_tier'."
+        )
+        raise ParameterError(msg)
+    allowed = [name for name in head if name not in ("coverage", "cohort_age", "to_tier")]
     wrong = [name for name in dropped if name not in allowed]
     if wrong:
         msg = (
@@ -242,7 +249,7 @@ def compare(
     ------
     ParameterError
         If `result` is no metric table, mixes metrics or definitions or repeats a key; if `across`
-        is no key of it, or the age of cohorts, whose customers are the same at every age; if
+        is no key of it, or the age of cohorts or "to_tier", whose customers are the same; if
         `reference` is no level; if the method does not suit the metric; or if the rows share
         clusters, or `reference` is "rest" in a table made with a sampling design.
 
@@ -345,8 +352,14 @@ def _other_keys(frame: _frame.Frame, across: str) -> list[str]:
             "independent groups. Compare cohorts of one age with across='cohort'."
         )
         raise ParameterError(msg)
+    if across == "to_tier" and across in head:
+        msg = (
+            "across='to_tier': the shares of one from_tier are of the same customers and add up "
+            "to 100, and are no independent groups. Compare across 'from_tier' or 'period'."
+        )
+        raise ParameterError(msg)
     if across not in head:
-        allowed = [name for name in head if name != "cohort_age"]
+        allowed = [name for name in head if name not in ("cohort_age", "to_tier")]
         msg = (
             f"across={across!r} is not a key of the table: it has "
             f"{_checks.listed(allowed, 20) or 'none'}."

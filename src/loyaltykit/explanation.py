@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 PARTS = ("mix", "within")
-_NO_KEYS = (*_levels.PERIODS, "cohort_age", "coverage")
+_NO_KEYS = (*_levels.PERIODS, "cohort_age", "coverage", "to_tier")
 
 
 class _Pairs(NamedTuple):
