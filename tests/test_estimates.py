@@ -111,6 +111,7 @@ def test_the_bootstrap_is_no_method_of_a_rate() -> None:
         ("retention_rate", "retained", "churned"),
         ("churn_rate", "churned", "retained"),
         ("cohort_retention", "retained", None),
+        ("tier_transitions", "moved", None),
     ],
 )
 def test_shares_in_percent(metric: str, numerator: str, other: str | None) -> None:
@@ -184,6 +185,7 @@ def test_no_answers_no_number(metric: str, method: str, counts: tuple[str, ...])
         ("cohort_retention", "basis=log;freq=month;window=calendar;rule=on", "share", "percent"),
         ("churn_rate", "basis=contracts;freq=month;denominator=average", "average", "percent"),
         ("quick_ratio", "gained=new+returned;lost=churned", "ratio", "ratio"),
+        ("tier_transitions", "basis=tiers", "share", "percent"),
     ],
 )
 def test_kind_and_unit(metric: str, definition: str, kind: str, unit: str) -> None:

@@ -85,6 +85,15 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ),
         ),
         (
+            _results.TIER_TRANSITIONS,
+            (
+                *("period", "coverage", "from_tier", "to_tier"),
+                *("metric", "n", "n_missing", "moved"),
+                *ESTIMATES,
+                *WORDS,
+            ),
+        ),
+        (
             _results.CUSTOMER_FLOW,
             ("period", "coverage", "start", "new", "retained", "returned", "churned", "end"),
         ),
@@ -126,6 +135,8 @@ RESERVED = {
     *("n_effective", "df", "cluster", "answer", "weight", "weight_sq"),
     *("start", "new", "returned", "end", "joined_and_left", "migrated_in", "migrated_out"),
     *("gained", "lost"),
+    *("start", "new", "returned", "end", "joined_and_left"),
+    *("from_tier", "to_tier", "moved"),
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),
     *("duration", "at_risk", "events", "censored", "entered"),
@@ -146,6 +157,7 @@ def test_the_words_of_the_three_splits() -> None:
     assert _results.SECTORS == ("B2B", "B2C", "B2G", "NPO")
     assert _results.RELATIONSHIPS == ("internal", "external")
     assert _results.TIERS == ("prospect", "new", "repeat", "loyal")
+    assert _results.TIERS_AND_LAPSED == ("prospect", "lapsed", "new", "repeat", "loyal")
 
 
 # ---- definition strings: quoted from DESIGN.md, "Rulings" -------------------------------------
