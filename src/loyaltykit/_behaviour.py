@@ -8,6 +8,7 @@ from typing import Any
 from loyaltykit import (
     _checks,
     _cohort_queries,
+    _cohort_rows,
     _cohorts,
     _dask,
     _flow_queries,
@@ -19,8 +20,9 @@ from loyaltykit import (
     _splits,
 )
 
-_IN_MEMORY = {"flows": _flows.counted, "cohorts": _cohorts.counted}
-_QUERIES = {"flows": _flow_queries.counted, "cohorts": _cohort_queries.counted}
+_IN_MEMORY: dict[str, Any] = {"flows": _flows.counted, "cohorts": _cohorts.counted}
+_QUERIES: dict[str, Any] = {"flows": _flow_queries.counted, "cohorts": _cohort_queries.counted}
+_PARTITIONS: dict[str, Any] = {"flows": _log_partitions.flows, "cohorts": _log_partitions.cohorts}
 
 
 def count_log(
@@ -35,10 +37,12 @@ def count_log(
     as_of: Any,
     tz: str | None,
     errors: str,
+    asked: _cohort_rows.Asked | None = None,
 ) -> Any:
     """Count the "flows" or the "cohorts" of a log, where the data are."""
     source = _sources.opened(data)
     names = {"customer": customer, "time": time}
+    names |= {} if asked is None else asked.columns
     for role, name in names.items():
         _checks.check_name(role, name)
     _checks.check_freq(freq)
@@ -56,9 +60,11 @@ def count_log(
         lookup = _sources.only(lookup, [customer, *since, *keys])
     options: dict[str, Any] = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
     options |= {"tz": _checks.check_zone(tz), "errors": errors}
+    options |= {} if asked is None else {"asked": asked}
     if isinstance(source, _dask.Partitions):
-        return _log_partitions.counted(source, customer, time, kind, **options)
+        return _PARTITIONS[kind](source, customer, time, **options)
     if isinstance(source, _frame.EagerFrame):
         return _IN_MEMORY[kind](source, customer, time, **options)
-    source = _sources.only(source, [customer, time, *(keys if lookup is None else [])])
+    used = [*names.values(), *(keys if lookup is None else [])]
+    source = _sources.only(source, used)
     return _QUERIES[kind](source, customer, time, **options)

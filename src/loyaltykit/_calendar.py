@@ -98,6 +98,13 @@ def period_starts(codes: IntArray, freq: str) -> TimeArray:
     return (codes * _MONTHS[freq]).astype("datetime64[M]").astype("datetime64[D]")
 
 
+def next_periods(times: TimeArray, freq: str) -> IntArray:
+    """Return the first period that starts at each time or after it; the times hold no NaT."""
+    moments = times.astype("datetime64[us]", copy=False).view(np.int64)
+    days = -(-moments // _UNITS_PER_DAY["us"])  # the midnight at each time or after it
+    return period_codes(days - 1, freq) + 1
+
+
 def start_day(code: int, freq: str) -> int:
     """Return the day number on which one period starts."""
     return int(period_starts(np.array([code], dtype=np.int64), freq).view(np.int64)[0])
@@ -110,51 +117,83 @@ def observation_end(as_of: object, zone: str | None = None) -> np.datetime64:
     what people mean who write ``2026-03-31`` in whatever type they have at hand. Any other
     datetime is itself the last moment observed.
     """
-    given = _as_datetime(as_of)
-    if given.tzinfo is not None:
-        given = _in_zone(given, zone)
+    given = _on_the_clock("as_of", as_of, "leave it out for the last row's day", zone)
     day, time = np.datetime64(given.date(), "D"), given.time()
     if time == dt.time(0) or time >= _LAST_SECOND:
         after: np.datetime64 = (day + np.timedelta64(1, "D")).astype("datetime64[us]")
         return after
+    return _moment(given) + np.timedelta64(1, "us")
+
+
+def observation_start(observed_from: object, zone: str | None = None) -> np.datetime64:
+    """Return the moment from which all was observed; of a date its first one."""
+    return _moment(_on_the_clock("observed_from", observed_from, "leave it out", zone))
+
+
+def _moment(given: dt.datetime) -> np.datetime64:
     # Combined anew, because a pandas Timestamp carries nanoseconds that datetime does not have.
-    moment = np.datetime64(dt.datetime.combine(given.date(), time), "us")
-    return moment + np.timedelta64(1, "us")
+    return np.datetime64(dt.datetime.combine(given.date(), given.time()), "us")
 
 
-def _in_zone(moment: dt.datetime, zone: str | None) -> dt.datetime:
+def _on_the_clock(name: str, value: object, otherwise: str, zone: str | None) -> dt.datetime:
+    given = _as_datetime(name, value, otherwise)
+    return given if given.tzinfo is None else _in_zone(name, given, zone)
+
+
+def instants(clock: TimeArray, zone: str | None) -> IntArray:
+    """Return microseconds since 1970 by way of UTC of a few wall-clock times in a zone.
+
+    Of an hour that the clocks show twice, it is the first; naive times stay as they are.
+    """
+    moments = clock.astype("datetime64[us]")
     if zone is None:
-        msg = f"as_of={moment.isoformat()!r} has a time zone, but the times have none."
-        raise ParameterError(msg)
-    offset = _OFFSET.fullmatch(zone)
-    if offset is not None:
-        sign, hours, minutes = offset.groups()
-        ahead = dt.timedelta(hours=int(hours), minutes=int(minutes))
-        return moment.astimezone(dt.timezone(ahead if sign == "+" else -ahead))
+        return moments.view(np.int64)
     try:
-        return moment.astimezone(zoneinfo.ZoneInfo(zone))
+        found = _zone(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        msg = f"as_of={moment.isoformat()!r}: write it without a zone, as a time in {zone!r}."
+        msg = f"The times are in {zone!r}, which is no known zone: name one to read them in, tz=."
+        raise ParameterError(msg) from None
+    told = [time.replace(tzinfo=found).astimezone(dt.UTC) for time in moments.tolist()]
+    naive = np.array([time.replace(tzinfo=None) for time in told], dtype="datetime64[us]")
+    return naive.view(np.int64)
+
+
+def _zone(zone: str) -> dt.tzinfo:
+    offset = _OFFSET.fullmatch(zone)
+    if offset is None:
+        return zoneinfo.ZoneInfo(zone)
+    sign, hours, minutes = offset.groups()
+    ahead = dt.timedelta(hours=int(hours), minutes=int(minutes))
+    return dt.timezone(ahead if sign == "+" else -ahead)
+
+
+def _in_zone(name: str, moment: dt.datetime, zone: str | None) -> dt.datetime:
+    if zone is None:
+        msg = f"{name}={moment.isoformat()!r} has a time zone, but the times have none."
+        raise ParameterError(msg)
+    try:
+        return moment.astimezone(_zone(zone))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        msg = f"{name}={moment.isoformat()!r}: write it without a zone, as a time in {zone!r}."
         raise ParameterError(msg) from None
 
 
-def _as_datetime(as_of: object) -> dt.datetime:
-    if isinstance(as_of, np.datetime64):
-        as_of = as_of.astype("datetime64[us]").item()
-    if isinstance(as_of, str):
+def _as_datetime(name: str, value: object, otherwise: str) -> dt.datetime:
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, str):
         try:
-            as_of = dt.datetime.fromisoformat(as_of.strip())
+            value = dt.datetime.fromisoformat(value.strip())
         except ValueError:
-            msg = f"as_of={as_of!r} is not an ISO date such as '2026-03-31'."
+            msg = f"{name}={value!r} is not an ISO date such as '2026-03-31'."
             raise ParameterError(msg) from None
-    if isinstance(as_of, dt.datetime):
-        if as_of != as_of:  # noqa: PLR0124  (pandas' NaT is a datetime that is not equal to itself)
-            msg = "as_of is NaT: name a date, or leave it out for the last row's day."
-            raise ParameterError(msg)
-        return as_of
-    if isinstance(as_of, dt.date):
-        return dt.datetime.combine(as_of, dt.time(0))
-    if as_of is None:
-        msg = "as_of is NaT: name a date, or leave it out for the last row's day."
-        raise ParameterError(msg)
-    return wrong_type("as_of", as_of, "a date, a datetime or ISO text")
+    nothing = f"{name} is NaT: name a date, or {otherwise}."
+    if isinstance(value, dt.datetime):
+        if value != value:  # noqa: PLR0124  (pandas' NaT is a datetime that is not equal to itself)
+            raise ParameterError(nothing)
+        return value
+    if isinstance(value, dt.date):
+        return dt.datetime.combine(value, dt.time(0))
+    if value is None:
+        raise ParameterError(nothing)
+    return wrong_type(name, value, "a date, a datetime or ISO text")

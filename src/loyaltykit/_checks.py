@@ -491,6 +491,18 @@ def not_flags(column: str, count: int, values: Iterable[object]) -> NoReturn:
     raise DataError(msg)
 
 
+def amounts_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of amounts that holds something else."""
+    msg = f"{column!r} holds {dtype}, not numbers: amount= names a column of amounts."
+    raise DataError(msg)
+
+
+def endless_amounts(column: str, count: int) -> NoReturn:
+    """Raise for amounts without an end."""
+    msg = f"{column!r}: {rows(count)} with an infinite amount. Correct or remove them."
+    raise DataError(msg)
+
+
 def null_values(column: str, count: int, what: str, *, coercible: bool = True) -> NoReturn:
     """Raise for rows without an id or a time."""
     way_out = ', or pass errors="coerce" to leave them out with a warning' if coercible else ""

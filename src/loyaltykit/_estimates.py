@@ -4,8 +4,8 @@ A metric and a method name one kernel. Every table is made through `from_counts`
 are weighted, `from_weights`, whether the sums were tallied a moment ago, came from SQL, or are
 summed again by pool.
 
-Every estimate is a mean of values: +1, 0 and -1 of a net score, 1 and 0 of a share, and the answers
-themselves. `moments` says what a metric's sums are in these terms.
+Every estimate but a ratio of amounts is a mean of values: +1, 0 and -1 of a net score, 1 and 0 of a
+share, and the answers themselves. `moments` says what a metric's sums are in these terms.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ IntArray = npt.NDArray[np.int64]
 NET_METHODS = ("score", "adjusted_wald", "wald")
 SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
 RATE_METHODS = (*SHARE_METHODS, "none")
+RATIO_METHODS = ("linearised", "none")
 MEAN_METHODS = ("t",)
 BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws
 
@@ -54,10 +55,10 @@ _REST_OF = {
     "churn_rate": ("retained",),
 }
 
-NET, SHARE, MEAN = "net", "share", "mean"
-_UNITS = {NET: "points", SHARE: "percent", MEAN: "scale_points"}
+NET, SHARE, MEAN, RATIO = "net", "share", "mean", "ratio"
+_UNITS = {NET: "points", SHARE: "percent", MEAN: "scale_points", RATIO: "percent"}
 _UNITS_OF_DIFFERENCES = {**_UNITS, SHARE: "percentage_points"}
-_FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
+_FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0, RATIO: 100.0}  # from a mean of values to the unit
 
 
 class Moments(NamedTuple):
@@ -109,6 +110,8 @@ def from_counts(
     if kind == MEAN:
         sums = counts["answer_sum"], counts["answer_sumsq"]
         return Estimate(*_intervals.mean_t(*sums, n, confidence_level))
+    if kind == RATIO:
+        return _ratio(counts, n, method, confidence_level)
     if kind == NET:
         above, below = (counts[name] for name in _NET_OF[metric])
         return _net(above, below, n, method, confidence_level)
@@ -215,9 +218,9 @@ def moments_variance(sums: Moments, squares: Moments, answers: FloatArray) -> Fl
 
 
 def kind(metric: str, definition: str) -> str:
-    """Return what a metric's estimate is: a net score, a share, or a mean of answers."""
-    if metric == "nps":
-        return NET
+    """Return what a metric's estimate is: a net score, a share, a mean of answers, or a ratio."""
+    if metric in ("nps", "cohort_revenue"):
+        return NET if metric == "nps" else RATIO
     if metric != "ces":
         return SHARE
     return {"mean": MEAN, "box": SHARE, "net": NET}[part_of(definition, "statistic")]
@@ -288,6 +291,18 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
         low, high = _SHARE[method](successes, n, level)
     error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
+
+
+def _ratio(
+    sums: Mapping[str, npt.NDArray[Any]], n: IntArray, method: str, level: float
+) -> Estimate:
+    names = ("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross")
+    ratio, error = _variance.ratio(n, *(_as_float(sums[name]) for name in names))
+    if method == "none":
+        nothing = np.full(len(n), np.nan)
+        return Estimate(100 * ratio, nothing, nothing, nothing)
+    margin = _intervals.student_quantile(_as_float(n) - 1.0, level) * error
+    return Estimate(100 * ratio, 100 * error, 100 * (ratio - margin), 100 * (ratio + margin))
 
 
 def _percent(part: IntArray, whole: IntArray) -> FloatArray:

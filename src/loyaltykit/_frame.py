@@ -255,6 +255,22 @@ def floats(series: Series) -> FloatArray | None:
     return None if np.isnan(parsed).any() else np.append(parsed, np.nan)[codes]
 
 
+def amounts(series: Series) -> FloatArray:
+    """Return a column of amounts by row, NaN for null; refuse text, and what is not finite."""
+    if series.null_count() == len(series):
+        return np.full(len(series), np.nan)
+    values, codes = (None, None) if series.dtype == nw.String else numbers(series)
+    if values is None or (codes is not None and any(isinstance(v, (str, bool)) for v in values)):
+        _checks.amounts_are_numbers(series.name, series.dtype)
+    if codes is not None:
+        values = np.append(values.astype(np.float64), np.nan)[codes]
+    made = np.asarray(values, dtype=np.float64)
+    odd = np.isinf(made)
+    if odd.any():
+        _checks.endless_amounts(series.name, int(odd.sum()))
+    return made
+
+
 def number_runs(series: Series) -> NumberRuns | None:
     """Return what reads the numbers of a run of rows, NaN for null; None for other columns.
 

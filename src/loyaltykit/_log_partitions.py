@@ -6,74 +6,157 @@ Customers are shuffled, reduced to distinct rows first; what is counted of them 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from loyaltykit import _cohorts, _dask, _flows, _frame, _logs, _partitions, _splits
+from loyaltykit import _cohort_rows, _cohorts, _dask, _flows, _frame, _logs, _partitions, _splits
 from loyaltykit._frame import PERIOD, N
 
-_TABLES = {"flows": _flows.flows, "cohorts": _cohorts.cohorts}
-_FROM_CELLS = {"flows": _flows.from_cells, "cohorts": _cohorts.from_cells}
-_PLACES = {"flows": _flows.KIND, "cohorts": _cohorts.AGE}
 
-
-def counted(
+def flows(
     source: _dask.Partitions,
     customer: str,
     time: str,
-    kind: str,
     *,
     by: Sequence[str],
     lookup: _dask.Partitions | None,
     freq: str,
     **options: Any,
-) -> Any:
-    """Count the "flows" or the "cohorts" of a log."""
+) -> _flows.Counts:
+    """Count the flows of a log."""
     active, end, zone = _partitions.observed(source, customer, time, None, freq=freq, **options)
     own = [] if lookup is not None else by
     if end is None or not active.span:
-        meta = source.frame if lookup is None else lookup.frame
-        cells = _frame.open_frame(_no_cells(meta._meta[list(by)], kind))
-        return _FROM_CELLS[kind](cells, by, active, end)
+        nobody = {name: np.zeros(0, dtype=np.int64) for name in (PERIOD, _flows.KIND, N)}
+        return _flows.from_cells(_nobody(source, lookup, by, nobody), by, active, end)
     pairs = _partitions.distinct(source, customer, time, own, options["tz"], end, freq=freq)
-    parts = [pairs.shuffle(on=_dask.HOME)]
+    tell = functools.partial(_flows_of, customer=customer, by=by, active=active, end=end, zone=zone)
+    return _flows.from_cells(_counted(pairs, customer, by, lookup, tell), by, active, end)
+
+
+def cohorts(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    *,
+    by: Sequence[str],
+    lookup: _dask.Partitions | None,
+    freq: str,
+    asked: _cohort_rows.Asked,
+    **options: Any,
+) -> _cohorts.Counts:
+    """Count the cohorts of a log."""
+    active, end, zone = _partitions.observed(
+        source, customer, time, None, freq=freq, asked=asked, **options
+    )
+    since = _logs.first_reported(asked.observed_from, end, zone, freq)
+    own = [] if lookup is not None else by
+    if end is None or not active.span:
+        nobody = _nobody(source, lookup, by, _cohorts.no_rows(asked))
+        return _cohorts.from_cells(nobody, by, active, end, zone, asked)
+    if asked.by_periods:
+        rows = _partitions.distinct(source, customer, time, own, options["tz"], end, freq=freq)
+    else:
+        rows = _partitions.rows(
+            source, customer, time, own, options["tz"], end, freq=freq, asked=asked
+        )
+    active = _cohort_rows.reported(active, since)
+    tell = functools.partial(
+        _cohorts_of, customer=customer, by=by, active=active, end=end, zone=zone, asked=asked
+    )
+    cells = _counted(rows, customer, by, lookup, tell)
+    return _cohorts.from_cells(cells, by, active, end, zone, asked)
+
+
+def _nobody(
+    source: _dask.Partitions,
+    lookup: _dask.Partitions | None,
+    by: Sequence[str],
+    columns: Mapping[str, npt.NDArray[Any]],
+) -> _frame.Frame:
+    """Return the cells of a log without rows, with keys of the right types."""
+    meta = source.frame if lookup is None else lookup.frame
+    return _frame.open_frame(meta._meta[list(by)].assign(**columns))
+
+
+def _counted(
+    rows: Any,
+    customer: str,
+    by: Sequence[str],
+    lookup: _dask.Partitions | None,
+    tell: Callable[..., Any],
+) -> _frame.Frame:
+    """Return what is counted in each partition, once every customer is in one."""
+    parts = [rows.shuffle(on=_dask.HOME)]
     if lookup is not None:
         beside = _dask.known(lookup.frame, [customer, *by])
         parts.append(_dask.at_home(beside, [customer], parts[0]))
-    cell = functools.partial(
-        _cells, customer=customer, by=by, kind=kind, active=active, end=end, zone=zone
-    )
-    cells = _frame.open_frame(_dask.over(parts, cell).compute().reset_index(drop=True))
-    return _FROM_CELLS[kind](cells, by, active, end)
+    return _frame.open_frame(_dask.over(parts, tell).compute().reset_index(drop=True))
 
 
-def _no_cells(keys: Any, kind: str) -> Any:
-    columns = {name: np.zeros(0, dtype=np.int64) for name in (PERIOD, _PLACES[kind], N)}
-    return keys.assign(**columns)
+def _split(
+    frame: _frame.Frame, log: _logs.Log, lookup: Any, customer: str, by: Sequence[str]
+) -> _splits.Split:
+    beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
+    return _splits.read_split(frame, log, customer, by, beside)
 
 
-def _cells(
+def _flows_of(
     part: Any,
     lookup: Any = None,
     *,
     customer: str,
     by: Sequence[str],
-    kind: str,
     active: _logs.Activity,
     end: np.datetime64,
     zone: str | None,
 ) -> Any:
-    """Count the customers of one partition: rows of keys, PERIOD, kind or age, and N."""
+    """Count the customers of one partition: rows of keys, PERIOD, KIND and N."""
     frame = _frame.positional(_frame.open_frame(part))
+    log, mine = _pairs(frame, customer, active, end, zone)
+    split = _split(frame, log, lookup, customer, by)
+    table = _flows.flows(mine, split)
+    group, at, place = np.nonzero(table)
+    columns = {PERIOD: active.first + at, _flows.KIND: place, N: table[group, at, place]}
+    return _frame.table(_splits.keys_of(split, group), columns, len(group))
+
+
+def _pairs(
+    frame: _frame.Frame, customer: str, active: _logs.Activity, end: np.datetime64, zone: str | None
+) -> tuple[_logs.Log, _logs.Activity]:
+    """Return the log of a partition, and who was active when in it."""
     periods = frame[PERIOD].to_numpy()
     log = _partitions.log_of(frame, customer, periods, end, zone)
-    owner, period = log.pairs(periods - active.first, active.span)
-    mine = active._replace(customer=owner, period=period)
-    beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
-    split = _splits.read_split(frame, log, customer, by, beside)
-    table = _TABLES[kind](mine, split)
-    group, at, place = np.nonzero(table)
-    columns = {PERIOD: active.first + at, _PLACES[kind]: place, N: table[group, at, place]}
+    low = int(periods.min()) if len(periods) else active.first
+    owner, place = log.pairs(periods - low, max(active.first + active.span - low, 1))
+    return log, active._replace(customer=owner, period=place + (low - active.first))
+
+
+def _cohorts_of(
+    part: Any,
+    lookup: Any = None,
+    *,
+    customer: str,
+    by: Sequence[str],
+    active: _logs.Activity,
+    end: np.datetime64,
+    zone: str | None,
+    asked: _cohort_rows.Asked,
+) -> Any:
+    """Count the customers of one partition: the rows of `_cohorts.rows_of`, with their keys."""
+    frame = _frame.positional(_frame.open_frame(part))
+    people = None
+    if asked.by_periods:
+        log, active = _pairs(frame, customer, active, end, zone)
+    else:
+        periods = frame[PERIOD].to_numpy()
+        log = _partitions.log_of(frame, customer, periods, end, zone)
+        rows = _partitions.rows_of(frame, log.customer, periods - active.first, asked)
+        until = _cohort_rows.window_end(end, zone, asked)
+        people = _cohort_rows.people_of_rows(rows, len(log.ids), until, asked)
+    split = _split(frame, log, lookup, customer, by)
+    group, columns = _cohorts.rows_of(_cohorts.tables_of(active, people, split, asked), active)
     return _frame.table(_splits.keys_of(split, group), columns, len(group))

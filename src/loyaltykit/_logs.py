@@ -165,6 +165,24 @@ def activity(log: Log, freq: str) -> Activity:
     return Activity(customer, period, first, span, freq)
 
 
+def first_reported(
+    observed_from: object, end: np.datetime64 | None, zone: str | None, freq: str
+) -> int | None:
+    """Return the first period that starts when all is observed, or None where that is not said."""
+    if observed_from is None:
+        return None
+    moment = _calendar.observation_start(observed_from, zone)
+    since = int(_calendar.next_periods(np.array([moment]), freq)[0])
+    if end is not None and since > last_period(end, freq):
+        last = str(as_of_day(end))
+        msg = (
+            f"observed_from={observed_from!s}: no {freq} starts between it and the end of "
+            f"observation, {last}. Name an earlier date, or a later as_of."
+        )
+        raise ParameterError(msg)
+    return since
+
+
 def observed(
     first: int | None, last: int | None, freq: str, as_of: object, zone: str | None
 ) -> tuple[Activity, np.datetime64 | None]:

@@ -33,7 +33,7 @@ class Sample(NamedTuple):
     definition: str
     n: IntArray
     n_missing: IntArray
-    counts: dict[str, IntArray]
+    counts: dict[str, npt.NDArray[Any]]
     known: BoolArray
     weighted: _estimates.Weighted | None
 
@@ -69,7 +69,7 @@ def read(frame: _frame.Frame) -> Sample:
         raise ParameterError(msg)
     names = ("n", "n_missing", *_results.COUNTS[metric])
     _checks.check_result(frame.columns, names, metric)
-    counts = {name: _integers(frame, name) for name in names}
+    counts: dict[str, Any] = {name: _integers(frame, name) for name in names}
     for name in _results.COUNTS[metric]:
         _refuse_gaps(frame, name, counts["n"], counts[name])
     return Sample(
@@ -82,6 +82,21 @@ def read(frame: _frame.Frame) -> Sample:
         covered(frame, OBSERVED),
         _weighted(frame, metric, definition),
     )
+
+
+def sizes(frame: _frame.Frame) -> npt.NDArray[Any]:
+    """Return n of every row, NaN where it is null."""
+    return _floats(frame, "n")
+
+
+def refuse_ratio(sample: Sample, done: str) -> None:
+    """Refuse a table of ratios of amounts, whose groups nothing here holds against each other."""
+    if sample.kind == _estimates.RATIO:
+        msg = (
+            f"{sample.metric} is a ratio of amounts, and cannot be {done}. Read its intervals side "
+            "by side, or take the shares of customers: the same call without amount=."
+        )
+        raise ParameterError(msg)
 
 
 def constant(frame: _frame.Frame, name: str) -> Any:
@@ -126,8 +141,8 @@ def added(sample: Sample, codes: IntArray, size: int) -> Sample:
         )
         raise ParameterError(msg)
 
-    def sums(values: IntArray) -> IntArray:
-        total = np.zeros(size, dtype=np.int64)
+    def sums(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        total = np.zeros(size, dtype=values.dtype)
         np.add.at(total, codes, values)
         return total
 
@@ -252,10 +267,12 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
     )[0]
 
 
-def _integers(frame: _frame.Frame, name: str) -> IntArray:
-    """Return a column of counts, 0 for null."""
+def _integers(frame: _frame.Frame, name: str) -> npt.NDArray[Any]:
+    """Return a column of counts, or of sums of amounts, 0 for null."""
     values = _floats(frame, name)
     counts = np.where(np.isnan(values), 0.0, values)
+    if name in _results.AMOUNTS:
+        return counts
     if not ((counts >= 0) & (counts == np.floor(counts)) | (name == "answer_sum")).all():
         msg = f"result: {name!r} must hold whole numbers, 0 or more."
         raise ParameterError(msg)
@@ -271,7 +288,8 @@ def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -
             "Leave those rows out, or make the table anew."
         )
         raise ParameterError(msg)
-    if not name.startswith("answer_") and (count > n).any():
+    sums = name in _results.AMOUNTS or name.startswith("answer_")
+    if not sums and (count > n).any():
         msg = f"result: {name!r} is more than n in {_checks.rows(int((count > n).sum()))}."
         raise ParameterError(msg)
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from loyaltykit import _behaviour, _checks, _estimates, _frame, _results, _sources
+from loyaltykit import _behaviour, _checks, _cohort_rows, _estimates, _frame, _results, _sources
+from loyaltykit.errors import ParameterError
+
+WINDOWS = ("calendar", "rolling")
+RULES = ("on", "on_or_after")
+
+
+class Preset(NamedTuple):
+    """What a tool documents as its own settings: by freq, what it rounds moments down to."""
+
+    window: str
+    rule: str
+    floors: Mapping[str, str | None]
+
+
+PRESETS = {
+    "amplitude": Preset("rolling", "on_or_after", {"day": "hour", "week": "day", "month": "day"}),
+    "mixpanel": Preset("rolling", "on_or_after", dict.fromkeys(("day", "week", "month"))),
+    "posthog": Preset("calendar", "on", dict.fromkeys(("day", "week", "month"))),
+}
 
 
 def cohort_retention(
@@ -19,9 +40,17 @@ def cohort_retention(
     by: str | Sequence[str] | None = None,
     segments: Any = None,
     as_of: Any = None,
+    observed_from: Any = None,
     tz: str | None = None,
     errors: str = "raise",
+    window: str | None = None,
+    rule: str | Sequence[int] | None = None,
+    start_event: str | None = None,
+    return_event: str | None = None,
+    amount: str | None = None,
+    like: str | None = None,
     confidence_level: float = 0.95,
+    method: str | None = None,
 ) -> Any:
     r"""Cohort retention: the share of each cohort that is active k periods after its first one.
 
@@ -118,6 +147,9 @@ def cohort_retention(
     2 2026-03-01  100.0    NaN  NaN
     """
     level = _checks.check_confidence_level(confidence_level)
+    window, rule, floor = _conventions(window, rule, like, freq)
+    method = _method(method, amount)
+    asked = _asked(window, rule, floor, freq, start_event, return_event, amount, observed_from)
     with _sources.turn(data):
         counted = _behaviour.count_log(
             data,
@@ -130,28 +162,111 @@ def cohort_retention(
             as_of=as_of,
             tz=tz,
             errors=errors,
+            asked=asked,
         )
-    groups, span = len(counted.table), len(counted.starts)
-    joined, age = (grid.ravel() for grid in np.indices((span, span)))
-    reached = joined + age < span
-    running = (joined + age == span - 1) & (not counted.complete)
-    unknown = np.tile(~reached, groups)
-    n = np.ma.masked_array(np.repeat(counted.table[:, :, :1].ravel(), span), mask=unknown)
+    groups, span, ages = counted.n.shape
+    joined, age = (grid.ravel() for grid in np.indices((span, ages)))
+    observed, partial = (part.ravel() for part in counted.coverage)
+    unknown = ~(observed | partial)
+    labels = np.arange(ages) if asked.edges is None else np.array(asked.edges[:-1])
+    words = [rule if isinstance(rule, str) else f"brackets({','.join(map(str, rule))})"]
+
+    def known(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if values.dtype.kind == "f":
+            return np.where(unknown, np.nan, values.ravel())
+        return np.ma.masked_array(values.ravel(), mask=unknown)
+
+    counts = {"retained": known(counted.retained)}
+    counts |= {name: known(values) for name, values in counted.sums.items()}
     return _results.metric_table(
-        _frame.rows(counted.keys, np.repeat(np.arange(groups), span * span)),
-        "cohort_retention",
-        {"retained": np.ma.masked_array(counted.table.ravel(), mask=unknown)},
-        n,
-        np.ma.masked_array(np.zeros(len(n), dtype=np.int64), mask=np.ma.nomask),
+        _frame.rows(counted.keys, np.repeat(np.arange(groups), span * ages)),
+        "cohort_retention" if amount is None else "cohort_revenue",
+        counts,
+        known(counted.n),
+        np.ma.masked_array(np.zeros(len(unknown), dtype=np.int64), mask=np.ma.nomask),
         before={
             "cohort": np.tile(counted.starts[joined], groups),
-            "cohort_age": np.tile(age, groups),
-            "coverage": np.tile(_results.coverage(reached & ~running, running), groups),
+            "cohort_age": np.tile(labels[age], groups),
+            "coverage": _results.coverage(observed, partial),
         },
-        after={"as_of": np.full(len(n), counted.as_of)},
-        method=_estimates.SHARE_METHODS[0],
+        after={"as_of": np.full(len(unknown), counted.as_of)},
+        method=method,
         confidence_level=level,
-        definition=_results.cohort_definition(freq),
+        definition=_results.cohort_definition(freq, window, words[0], floor, asked.columns),
+    )
+
+
+def _conventions(
+    window: str | None, rule: str | Sequence[int] | None, like: str | None, freq: str
+) -> tuple[str, str | tuple[int, ...], str | None]:
+    """Return the window, the rule and what moments are rounded down to, as asked or by a preset."""
+    _checks.check_freq(freq)
+    if window is not None:
+        _checks.check_choice("window", window, WINDOWS)
+    made = None if rule is None else _rule(rule)
+    if like is None:
+        return window or "calendar", "on" if made is None else made, None
+    _checks.check_choice("like", like, tuple(PRESETS))
+    preset = PRESETS[like]
+    if freq not in preset.floors:
+        msg = f"like={like!r} documents no freq={freq!r}: it has {_checks.listed(preset.floors)}."
+        raise ParameterError(msg)
+    for name, given, own in (("window", window, preset.window), ("rule", made, preset.rule)):
+        if given is not None and given != own:
+            msg = f"{name}={given!r} contradicts like={like!r}, which is {name}={own!r}: drop one."
+            raise ParameterError(msg)
+    return preset.window, preset.rule, preset.floors[freq]
+
+
+def _rule(rule: object) -> str | tuple[int, ...]:
+    """Return a named rule, or the ages at which brackets begin and the last one ends."""
+    if isinstance(rule, str):
+        return _checks.check_choice("rule", rule, RULES)
+    if not isinstance(rule, (Sequence, np.ndarray)):
+        _checks.wrong_type("rule", rule, '"on", "on_or_after" or a sequence of ages')
+    edges = tuple(_checks.check_integer(f"rule[{i}]", edge, low=0) for i, edge in enumerate(rule))
+    if len(edges) < 2 or any(b <= a for a, b in itertools.pairwise(edges)):
+        msg = (
+            f"rule={edges!r} must be rising ages, two at the least: where each bracket begins and "
+            "where the last one ends, as (0, 1, 4, 8) for ages 0, 1-3 and 4-7."
+        )
+        raise ParameterError(msg)
+    return edges
+
+
+def _method(method: str | None, amount: str | None) -> str:
+    allowed = _estimates.RATE_METHODS if amount is None else _estimates.RATIO_METHODS
+    return allowed[0] if method is None else _checks.check_choice("method", method, allowed)
+
+
+def _asked(
+    window: str,
+    rule: str | tuple[int, ...],
+    floor: str | None,
+    freq: str,
+    start_event: str | None,
+    return_event: str | None,
+    amount: str | None,
+    observed_from: Any,
+) -> _cohort_rows.Asked:
+    columns = {"start_event": start_event, "return_event": return_event, "amount": amount}
+    for role, name in columns.items():
+        if name is not None and set(_checks.check_name(role, name)) & set(";="):
+            msg = f"{role}={name!r}: a definition cannot hold ';' or '='. Rename the column."
+            raise ParameterError(msg)
+    if amount is not None and rule == "on_or_after":
+        msg = (
+            'amount= with rule="on_or_after": what a later return brings belongs to its own '
+            'window, and would be counted in all before it. Use rule="on" or brackets.'
+        )
+        raise ParameterError(msg)
+    return _cohort_rows.Asked(
+        length=_cohort_rows.LENGTHS[freq] if window == "rolling" else None,
+        floor=None if floor is None else _cohort_rows.MICROSECONDS[floor],
+        after=rule == "on_or_after",
+        edges=rule if isinstance(rule, tuple) else None,
+        observed_from=observed_from,
+        **columns,
     )
 
 

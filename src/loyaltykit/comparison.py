@@ -85,7 +85,8 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     coverage, known = _coverage(frame, groups, across_time=across_time)
     rows = np.flatnonzero(known)
     added = _samples.added(_samples.take(sample, rows), groups.codes[rows], groups.size)
-    counts: dict[str, IntArray] = {"n": added.n, "n_missing": added.n_missing, **added.counts}
+    counts: dict[str, npt.NDArray[Any]] = {"n": added.n, "n_missing": added.n_missing}
+    counts |= added.counts
     if "as_of" in frame.columns:  # a table from a log: null where nothing was observed
         nothing = np.bincount(groups.codes[rows], minlength=groups.size) == 0
         for name, values in counts.items():
@@ -141,12 +142,23 @@ def _coverage(
         return None, np.ones(len(frame), dtype=np.bool_)
     observed = _samples.covered(frame, _samples.OBSERVED)
     partial = _samples.covered(frame, _samples.PARTIAL)
-    known = observed if across_time else observed | partial
-    some = [
-        np.bincount(groups.codes[rows & known], minlength=groups.size) > 0
-        for rows in (observed, partial)
-    ]
-    return _results.coverage(some[0], some[1] & ~some[0]), known
+    if across_time:
+        some = _any(groups, observed)
+        return _results.coverage(some, np.zeros_like(some)), observed
+    # Rolling windows are over for some groups before others: all of them are a part then. A row
+    # that counts nobody says nothing, unless there is no other.
+    nobody = _samples.sizes(frame) == 0
+    full, part, never = (
+        _any(groups, rows) for rows in (observed & ~nobody, partial & ~nobody, ~observed & ~partial)
+    )
+    empty = ~(full | part | never)
+    mixed = part | (full & never) | (empty & _any(groups, partial))
+    return _results.coverage((full | empty) & ~mixed, mixed), observed | partial
+
+
+def _any(groups: _frame.Groups, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which groups have one of the rows."""
+    return np.bincount(groups.codes[rows], minlength=groups.size) > 0
 
 
 def _as_of(frame: _frame.Frame, length: int) -> dict[str, npt.NDArray[Any]]:
@@ -311,6 +323,7 @@ def compare(
         others = None if isinstance(reference, str) and reference == _levels.REST else none
         return _difference_table(frame, keys, across, none, others, columns)
     sample = _samples.read(frame)
+    _samples.refuse_ratio(sample, "compared")
     _refuse_shared_clusters(sample)
     if "shared_strata" in sample.sampling:
         sample = _samples.unstratified(sample)
