@@ -12,7 +12,6 @@ from loyaltykit._cohorts import AGE, DONE, MEMBERS
 from loyaltykit._flows import KIND
 from loyaltykit._frame import ID, PERIOD, N
 
-
 PART = pd.DataFrame({ID: [7, 7, 9], _dask.HOME: [0, 0, 0], PERIOD: [672, 673, 672]})
 NOTHING = np.zeros(0, dtype=np.int64)
 ASKED: dict[str, Any] = {
