@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -18,10 +19,12 @@ from loyaltykit.errors import (
     DroppedRowsWarning,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-LOG_FUNCTIONS = [lk.customer_flow, lk.retention_rate, lk.churn_rate, lk.cohort_retention]
+LOG_FUNCTIONS: list[Callable[..., Any]] = [
+    lk.customer_flow,
+    lk.retention_rate,
+    lk.churn_rate,
+    lk.cohort_retention,
+]
 FULL_DAY = dt.date(2026, 3, 31)
 
 

@@ -409,40 +409,171 @@ def in_report_order(keys: set[Any]) -> list[Any]:
     return sorted(keys, key=lambda key: (key is None, "" if key is None else key))
 
 
+def next_start(period: dt.date, freq: str) -> dt.date:
+    """Return the first day of the period after one."""
+    day = period
+    while period_start(day, freq) == period:
+        day += dt.timedelta(days=1)
+    return day
+
+
+def from_then_on(observed_from: dt.date, freq: str, as_of: dt.date) -> list[dt.date]:
+    """Return the periods that start on that day or later, up to that of as_of."""
+    start = period_start(observed_from, freq)
+    if start < observed_from:
+        start = next_start(start, freq)
+    periods = []
+    while start <= as_of:
+        periods.append(start)
+        start = next_start(start, freq)
+    return periods
+
+
 def customer_flow(
-    log: Log, freq: str, as_of: dt.date, key_at: KeyAt = no_key
+    log: Log,
+    freq: str,
+    as_of: dt.date,
+    key_at: KeyAt = no_key,
+    *,
+    grace: int = 0,
+    observed_from: dt.date | None = None,
+    migration: bool = False,
 ) -> list[dict[str, Any]]:
     """Count sets of customers; each counts for the group it is in when the period starts."""
-    active = customers_by_period(log, freq, as_of)
-    members: dict[tuple[Any, dt.date, str], set[Any]] = {}
-    before: set[Any] = set()
-    ever: set[Any] = set()
-    for period, now in active.items():
-        kinds = {
-            "start": before,
-            "new": now - ever,
-            "retained": now & before,
-            "returned": (now & ever) - before,
-            "churned": before - now,
-            "end": now,
-        }
-        for kind, customers in kinds.items():
-            for customer in customers:
-                key = key_at(customer, period)
-                members.setdefault((key, period, kind), set()).add(customer)
-        before, ever = now, ever | now
+    if observed_from is None:
+        active = customers_by_period(log, freq, as_of)
+        ever: set[Any] = set()
+    else:
+        active = {period: set() for period in from_then_on(observed_from, freq, as_of)}
+        first = min(active)
+        ever = {who for who, day in log if day < first}
+        for who, day in log:
+            if first <= day <= as_of:
+                active[period_start(day, freq)].add(who)
+    periods = list(active)
+    sets = {}
+    for i, period in enumerate(periods):
+        before = set().union(*(active[p] for p in periods[max(0, i - 1 - grace) : i]))
+        now = set().union(*(active[p] for p in periods[max(0, i - grace) : i + 1]))
+        sets[period] = _kinds(before, now, ever)
+        ever = ever | now
+    return _flow_rows(sets, freq, as_of, key_at, 1 + grace, migration=migration)
+
+
+def _kinds(before: set[Any], now: set[Any], ever: set[Any]) -> dict[str, set[Any]]:
+    return {
+        "start": before,
+        "new": now - before - ever,
+        "retained": now & before,
+        "returned": (now & ever) - before,
+        "churned": before - now,
+        "end": now,
+    }
+
+
+def _flow_rows(
+    sets: dict[dt.date, dict[str, set[Any]]],
+    freq: str,
+    as_of: dt.date,
+    key_at: KeyAt,
+    unsure: int,
+    *,
+    migration: bool,
+) -> list[dict[str, Any]]:
+    """Count the sets of every period by key; so many first periods do not know their start."""
+    periods = list(sets)
+    groups = {key_at(who, p) for p in periods for kind in sets[p].values() for who in kind}
     rows = []
-    for key in in_report_order({key for key, _, _ in members}):
-        for i, period in enumerate(active):
+    for key in in_report_order(groups) if key_at is not no_key else [None]:
+        for i, period in enumerate(periods):
             counts: dict[str, Any] = {
-                kind: len(members.get((key, period, kind), ())) for kind in FLOW_COUNTS
+                kind: sum(key_at(who, period) == key for who in people)
+                for kind, people in sets[period].items()
             }
-            if i == 0:  # nobody knows who was there before the log began
-                counts |= dict.fromkeys(FLOW_COUNTS[:-1])
-                coverage = "unobserved"
-            else:
-                coverage = "observed" if is_over(period, freq, as_of) else "partial"
+            if migration:
+                moved = [
+                    (key_at(who, periods[i - 1]), key_at(who, period))
+                    for who in sets[period]["start"]
+                ]
+                into = sum(was != now and now == key for was, now in moved)
+                out = sum(was != now and was == key for was, now in moved)
+                counts |= {"migrated_in": into, "migrated_out": out}
+                if i == 0:
+                    counts |= {"migrated_in": None, "migrated_out": None}
+            coverage = "observed" if is_over(period, freq, as_of) else "partial"
+            if i < unsure:
+                coverage = "partial" if i else "unobserved"
+            if i == 0 and unsure:  # nobody knows who was there before the log began
+                counts = {**dict.fromkeys(counts), "end": counts["end"]}
             rows.append({"key": key, "period": period, "coverage": coverage, **counts})
+    return rows
+
+
+# --- Contracts ------------------------------------------------------------------------------------
+#
+# A contract is (customer, start, end or None), with moments as datetimes.
+
+if TYPE_CHECKING:
+    Contracts = Sequence[tuple[Any, dt.datetime, dt.datetime | None]]
+
+
+def midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(0))
+
+
+def in_force(contracts: Contracts, moment: dt.datetime) -> set[Any]:
+    return {
+        who for who, start, end in contracts if start <= moment and (end is None or moment < end)
+    }
+
+
+def contract_sets(
+    contracts: Contracts, freq: str, observed_until: dt.datetime, observed_from: dt.date | None
+) -> dict[dt.date, dict[str, set[Any]]]:
+    """Return who was in force when each period opened and closed, and what follows from that."""
+    begins = observed_from or period_start(min(start for _, start, _ in contracts).date(), freq)
+    last = (observed_until - dt.timedelta(microseconds=1)).date()
+    sets = {}
+    for period in from_then_on(begins, freq, last):
+        opens, closes = midnight(period), min(midnight(next_start(period, freq)), observed_until)
+        before, now = in_force(contracts, opens), in_force(contracts, closes)
+        ever = {who for who, start, _ in contracts if start < opens}
+        here = {
+            who
+            for who, start, end in contracts
+            if opens <= start < closes or (start < closes and end is not None and end > opens)
+        }
+        due = {
+            who
+            for who, start, end in contracts
+            if end is not None and start < end and opens < end <= closes
+        }
+        sets[period] = {
+            **_kinds(before, now, ever),
+            "joined_and_left": here - before - now,
+            "due": before & due,
+            "not_renewed": (before & due) - now,
+        }
+    return sets
+
+
+def contract_flow(
+    contracts: Contracts,
+    freq: str,
+    observed_until: dt.datetime,
+    key_at: KeyAt = no_key,
+    *,
+    observed_from: dt.date | None = None,
+    migration: bool = False,
+) -> list[dict[str, Any]]:
+    """Count contracts as `customer_flow` counts a log; observed up to, without, that moment."""
+    sets = contract_sets(contracts, freq, observed_until, observed_from)
+    last = (observed_until - dt.timedelta(microseconds=1)).date()
+    rows = _flow_rows(sets, freq, last, key_at, 0, migration=migration)
+    if observed_until.time() != dt.time(0):
+        for row in rows:
+            if row["period"] == max(sets):
+                row["coverage"] = "partial"
     return rows
 
 

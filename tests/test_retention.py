@@ -394,7 +394,9 @@ def test_parameters_that_are_refused(function: Callable[..., Any]) -> None:
 def test_flow_is_that_of_sets_of_customers(name: str, case: Case) -> None:
     log, keywords = case.arguments(name)
     flow = frame_rows(lk.customer_flow(log, "id", "day", **keywords))
-    naive = oracles.customer_flow(case.log, case.freq, case.end, case.key_at)
+    naive = oracles.customer_flow(
+        case.log, case.freq, case.end, case.key_at, migration=case.migrates
+    )
     assert flow == case.without_key(naive)
     for row in flow:
         if row["start"] is not None:

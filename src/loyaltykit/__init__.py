@@ -4,6 +4,8 @@ from loyaltykit import datasets, errors, plot
 from loyaltykit.cohorts import cohort_matrix, cohort_retention
 from loyaltykit.comparison import compare, pool
 from loyaltykit.explanation import explain_change
+from loyaltykit.flows import customer_flow
+from loyaltykit.growth import quick_ratio
 from loyaltykit.labels import (
     normalize_loyalty_tier,
     normalize_relationship,
@@ -19,7 +21,7 @@ from loyaltykit.precounted import (
 )
 from loyaltykit.records import to_records
 from loyaltykit.repeats import compare_paired, one_answer
-from loyaltykit.retention import churn_rate, customer_flow, retention_rate
+from loyaltykit.retention import churn_rate, retention_rate
 from loyaltykit.scorecards import scorecard, scorecard_matrix
 from loyaltykit.segments import attach_segments
 from loyaltykit.survey import ces, csat, nps
@@ -55,6 +57,7 @@ __all__ = [
     "one_answer",
     "plot",
     "pool",
+    "quick_ratio",
     "rake",
     "retention_rate",
     "retention_rate_from_counts",

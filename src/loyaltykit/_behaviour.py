@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from loyaltykit import (
@@ -19,10 +19,17 @@ from loyaltykit import (
     _sources,
     _splits,
 )
+from loyaltykit.errors import ParameterError
 
-_IN_MEMORY: dict[str, Any] = {"flows": _flows.counted, "cohorts": _cohorts.counted}
-_QUERIES: dict[str, Any] = {"flows": _flow_queries.counted, "cohorts": _cohort_queries.counted}
-_PARTITIONS: dict[str, Any] = {"flows": _log_partitions.flows, "cohorts": _log_partitions.cohorts}
+_IN_MEMORY: dict[str, Callable[..., Any]] = {"flows": _flows.counted, "cohorts": _cohorts.counted}
+_QUERIES: dict[str, Callable[..., Any]] = {
+    "flows": _flow_queries.counted,
+    "cohorts": _cohort_queries.counted,
+}
+_PARTITIONS: dict[str, Callable[..., Any]] = {
+    "flows": _log_partitions.flows,
+    "cohorts": _log_partitions.cohorts,
+}
 
 
 def count_log(
@@ -38,11 +45,16 @@ def count_log(
     tz: str | None,
     errors: str,
     asked: _cohort_rows.Asked | None = None,
+    contract_end: str | None = None,
+    observed_from: Any = None,
+    **more: Any,
 ) -> Any:
-    """Count the "flows" or the "cohorts" of a log, where the data are."""
+    """Count the "flows" or the "cohorts" of a log, or of contracts, where the data are."""
     source = _sources.opened(data)
     names = {"customer": customer, "time": time}
     names |= {} if asked is None else asked.columns
+    if contract_end is not None:
+        names["contract_end"] = contract_end
     for role, name in names.items():
         _checks.check_name(role, name)
     _checks.check_freq(freq)
@@ -50,6 +62,8 @@ def count_log(
     keys = _checks.check_names("by", by)
     columns = _sources.columns_of(source)
     _checks.check_columns(names, columns)
+    if contract_end is not None:
+        _check_contracts(time, contract_end, as_of)
     _checks.check_reserved(keys, _results.RESERVED)
     lookup = None if segments is None else _sources.opened_beside(source, segments, "segments")
     beside = None if lookup is None else _sources.columns_of(lookup)
@@ -59,12 +73,24 @@ def count_log(
         since = [name for name in beside if name == _splits.VALID_FROM]
         lookup = _sources.only(lookup, [customer, *since, *keys])
     options: dict[str, Any] = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
-    options |= {"tz": _checks.check_zone(tz), "errors": errors}
-    options |= {} if asked is None else {"asked": asked}
+    options |= {"tz": _checks.check_zone(tz), "errors": errors, **more}
+    given = {"contract_end": contract_end, "observed_from": observed_from, "asked": asked}
+    options |= {name: value for name, value in given.items() if value is not None}
     if isinstance(source, _dask.Partitions):
         return _PARTITIONS[kind](source, customer, time, **options)
     if isinstance(source, _frame.EagerFrame):
         return _IN_MEMORY[kind](source, customer, time, **options)
     used = [*names.values(), *(keys if lookup is None else [])]
-    source = _sources.only(source, used)
-    return _QUERIES[kind](source, customer, time, **options)
+    return _QUERIES[kind](_sources.only(source, used), customer, time, **options)
+
+
+def _check_contracts(time: str, contract_end: str, as_of: object) -> None:
+    if contract_end == time:
+        msg = f"contract_end={contract_end!r} is the column of the starts: name that of the ends."
+        raise ParameterError(msg)
+    if as_of is None:
+        msg = (
+            "as_of is needed with contract_end: contracts run on until it, and no row says when "
+            "observation ended. Name the day on which the contracts were listed."
+        )
+        raise ParameterError(msg)

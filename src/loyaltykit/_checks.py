@@ -241,11 +241,13 @@ def check_ces_method(statistic: object, method: object) -> str:
     return allowed[0] if method is None else check_choice("method", method, allowed)
 
 
-def check_result(columns: Sequence[str], needed: Sequence[str], maker: str) -> None:
+def check_result(
+    columns: Sequence[str], needed: Sequence[str], maker: str, parameter: str = "result"
+) -> None:
     """Refuse a frame that is not a result table of the kind that is wanted."""
     missing = [name for name in needed if name not in columns]
     if missing:
-        msg = f"result is not a table of {maker}: it lacks {listed(missing)}."
+        msg = f"{parameter} is not a table of {maker}: it lacks {listed(missing)}."
         raise ParameterError(msg)
 
 
@@ -570,6 +572,21 @@ def zone_on_one_side(column: str, zone: str) -> NoReturn:
     msg = (
         f"{column!r} in segments has the time zone {zone}, and the times in data "
         "have none: they cannot be compared. Give both a zone, or neither."
+    )
+    raise DataError(msg)
+
+
+def one_zone(start: str, end: str) -> NoReturn:
+    """Raise for starts and ends of contracts of which only one kind has a time zone."""
+    msg = f"Only one of {start!r} and {end!r} has a time zone. Give both a zone, or neither."
+    raise DataError(msg)
+
+
+def ends_before_start(end: str, start: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for contracts that end before they start."""
+    msg = (
+        f"contract_end={end!r}: {rows(count)} with an end before {start!r}: {listed(values)}. "
+        'Correct them, or pass errors="coerce" to leave those rows out.'
     )
     raise DataError(msg)
 

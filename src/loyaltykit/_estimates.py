@@ -24,7 +24,7 @@ IntArray = npt.NDArray[np.int64]
 NET_METHODS = ("score", "adjusted_wald", "wald")
 SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
 RATE_METHODS = (*SHARE_METHODS, "none")
-RATIO_METHODS = ("linearised", "none")
+REVENUE_METHODS = ("linearised", "none")
 MEAN_METHODS = ("t",)
 BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws
 
@@ -46,6 +46,7 @@ _SHARE_OF = {
     "retention_rate": "retained",
     "churn_rate": "churned",
     "cohort_retention": "retained",
+    "quick_ratio": "gained",
 }
 _NET_OF = {"nps": ("promoters", "detractors"), "ces": ("easy", "hard")}
 _REST_OF = {
@@ -55,10 +56,21 @@ _REST_OF = {
     "churn_rate": ("retained",),
 }
 
-NET, SHARE, MEAN, RATIO = "net", "share", "mean", "ratio"
-_UNITS = {NET: "points", SHARE: "percent", MEAN: "scale_points", RATIO: "percent"}
+NET, SHARE, MEAN = "net", "share", "mean"
+# Made from a share, and monotone in it: churned by the average base, and what was gained by lost.
+AVERAGE, RATIO = "average", "ratio"
+REVENUE = "revenue"  # the ratio of two sums of amounts
+_UNITS = {
+    NET: "points",
+    SHARE: "percent",
+    MEAN: "scale_points",
+    AVERAGE: "percent",
+    RATIO: "ratio",
+    REVENUE: "percent",
+}
 _UNITS_OF_DIFFERENCES = {**_UNITS, SHARE: "percentage_points"}
-_FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0, RATIO: 100.0}  # from a mean of values to the unit
+_KINDS = {"nps": NET, "quick_ratio": RATIO, "cohort_revenue": REVENUE}  # whatever the definition
+_FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
 
 
 class Moments(NamedTuple):
@@ -110,12 +122,15 @@ def from_counts(
     if kind == MEAN:
         sums = counts["answer_sum"], counts["answer_sumsq"]
         return Estimate(*_intervals.mean_t(*sums, n, confidence_level))
-    if kind == RATIO:
-        return _ratio(counts, n, method, confidence_level)
+    if kind == REVENUE:
+        return _revenue(counts, n, method, confidence_level)
     if kind == NET:
         above, below = (counts[name] for name in _NET_OF[metric])
         return _net(above, below, n, method, confidence_level)
-    return _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
+    share = _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
+    if kind == AVERAGE:
+        return _per_average(share, counts["retained"], counts["end"], n)
+    return _odds(share, counts["lost"]) if kind == RATIO else share
 
 
 def from_weights(
@@ -219,10 +234,10 @@ def moments_variance(sums: Moments, squares: Moments, answers: FloatArray) -> Fl
 
 def kind(metric: str, definition: str) -> str:
     """Return what a metric's estimate is: a net score, a share, a mean of answers, or a ratio."""
-    if metric in ("nps", "cohort_revenue"):
-        return NET if metric == "nps" else RATIO
+    if metric in _KINDS:
+        return _KINDS[metric]
     if metric != "ces":
-        return SHARE
+        return AVERAGE if part_of(definition, "denominator") == "average" else SHARE
     return {"mean": MEAN, "box": SHARE, "net": NET}[part_of(definition, "statistic")]
 
 
@@ -293,7 +308,7 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
 
 
-def _ratio(
+def _revenue(
     sums: Mapping[str, npt.NDArray[Any]], n: IntArray, method: str, level: float
 ) -> Estimate:
     names = ("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross")
@@ -303,6 +318,43 @@ def _ratio(
         return Estimate(100 * ratio, nothing, nothing, nothing)
     margin = _intervals.student_quantile(_as_float(n) - 1.0, level) * error
     return Estimate(100 * ratio, 100 * error, 100 * (ratio - margin), 100 * (ratio + margin))
+
+
+def _per_average(share: Estimate, retained: IntArray, end: IntArray, n: IntArray) -> Estimate:
+    r"""Return churned customers per average of start and end, from the share of the start.
+
+    With the share p of n, and j who joined, the end is n - p n + j, and the rate
+
+    .. math:: R(p) = \frac{p n}{n - p n / 2 + j / 2}, \quad
+        R'(p) = \frac{n (n + j / 2)}{(n - p n / 2 + j / 2)^2}
+
+    rises in p; j is taken as given.
+    """
+    joined = _as_float(end) - _as_float(retained)
+    size = np.where(n > 0, _as_float(n), np.nan)
+    whole = size + joined / 2.0
+
+    def rate(percent: FloatArray) -> FloatArray:
+        made: FloatArray = percent * size / (whole - percent / 100.0 * size / 2.0)
+        return made
+
+    base = whole - share.estimate / 100.0 * size / 2.0
+    error = share.std_error * size * whole / (base * base)
+    return Estimate(rate(share.estimate), error, rate(share.ci_low), rate(share.ci_high))
+
+
+def _odds(share: Estimate, lost: IntArray) -> Estimate:
+    """Return a share's odds, p / (1 - p), null where nothing is lost."""
+    some = lost > 0
+
+    def odds(percent: FloatArray) -> FloatArray:
+        part = np.where(some, percent / 100.0, np.nan)
+        made: FloatArray = part / (1.0 - part)
+        return made
+
+    rest = np.where(some, 1.0 - share.estimate / 100.0, np.nan)
+    error = share.std_error / 100.0 / (rest * rest)
+    return Estimate(odds(share.estimate), error, odds(share.ci_low), odds(share.ci_high))
 
 
 def _percent(part: IntArray, whole: IntArray) -> FloatArray:

@@ -20,7 +20,7 @@ from loyaltykit.errors import DataError, ParameterError
 
 # Columns of our own: wall-clock times, and the same as microseconds since 1970.
 CLOCK, MOMENT = "lk clock", "lk moment"
-_TEXT = "lk text"
+TEXT = "lk text"
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
@@ -241,14 +241,14 @@ def _parsed(frame: Query, name: str) -> Query:
         .then(nw.concat_str([text, nw.lit(":00")]))
         .otherwise(text)
     )
-    frame = frame.with_columns(full.alias(_TEXT))
+    frame = frame.with_columns(full.alias(TEXT))
     if frame.implementation is DUCKDB:
-        return _with_sql(frame, f'TRY_CAST("{_TEXT}" AS TIMESTAMP)')
+        return _with_sql(frame, f'TRY_CAST("{TEXT}" AS TIMESTAMP)')
     if frame.implementation is SPARK:
-        return _with_sql(frame, f"try_cast(`{_TEXT}` AS TIMESTAMP_NTZ)")
+        return _with_sql(frame, f"try_cast(`{TEXT}` AS TIMESTAMP_NTZ)")
     import polars as pl
 
-    parsed = pl.col(_TEXT).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    parsed = pl.col(TEXT).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     return query_of(frame.to_native().with_columns(parsed.alias(CLOCK)))
 
 

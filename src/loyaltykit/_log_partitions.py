@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _cohort_rows, _cohorts, _dask, _flows, _frame, _logs, _partitions, _splits
+from loyaltykit import (
+    _cohort_rows,
+    _cohorts,
+    _contract_partitions,
+    _dask,
+    _flows,
+    _frame,
+    _logs,
+    _partitions,
+    _splits,
+)
 from loyaltykit._frame import PERIOD, N
 
 
@@ -24,17 +34,42 @@ def flows(
     by: Sequence[str],
     lookup: _dask.Partitions | None,
     freq: str,
+    contract_end: str | None = None,
+    grace: int = 0,
+    kinds: Sequence[int] = (),
     **options: Any,
 ) -> _flows.Counts:
-    """Count the flows of a log."""
-    active, end, zone = _partitions.observed(source, customer, time, None, freq=freq, **options)
-    own = [] if lookup is not None else by
+    """Count the flows of a log, or of contracts."""
+    own, tz = [] if lookup is not None else by, options["tz"]
+    if contract_end is None:
+        told = _partitions.observed(source, customer, time, None, freq=freq, **options)
+    else:
+        told = _contract_partitions.observed(
+            source, customer, time, contract_end, freq=freq, **options
+        )
+    active, end, zone = told
+    changes = lookup is not None and _splits.VALID_FROM in lookup.columns
     if end is None or not active.span:
         nobody = {name: np.zeros(0, dtype=np.int64) for name in (PERIOD, _flows.KIND, N)}
-        return _flows.from_cells(_nobody(source, lookup, by, nobody), by, active, end)
-    pairs = _partitions.distinct(source, customer, time, own, options["tz"], end, freq=freq)
-    tell = functools.partial(_flows_of, customer=customer, by=by, active=active, end=end, zone=zone)
-    return _flows.from_cells(_counted(pairs, customer, by, lookup, tell), by, active, end)
+        cells = _nobody(source, lookup, by, nobody)
+        return _flows.from_cells(cells, by, active, end, changes=changes)
+    if contract_end is None:
+        rows = _partitions.distinct(source, customer, time, own, tz, end, freq=freq)
+    else:
+        names = (customer, time, contract_end, own)
+        rows = _contract_partitions.distinct(source, *names, tz, end, freq=freq)
+    tell = functools.partial(
+        _flows_of,
+        customer=customer,
+        by=by,
+        active=active,
+        end=end,
+        zone=zone,
+        grace=grace,
+        kinds=kinds,
+    )
+    cells = _counted(rows, customer, by, lookup, tell)
+    return _flows.from_cells(cells, by, active, end, changes=changes)
 
 
 def cohorts(
@@ -113,12 +148,22 @@ def _flows_of(
     active: _logs.Activity,
     end: np.datetime64,
     zone: str | None,
+    grace: int = 0,
+    kinds: Sequence[int] = (),
 ) -> Any:
     """Count the customers of one partition: rows of keys, PERIOD, KIND and N."""
     frame = _frame.positional(_frame.open_frame(part))
-    log, mine = _pairs(frame, customer, active, end, zone)
+    if PERIOD in frame.columns:
+        periods = frame[PERIOD].to_numpy()
+        log = _partitions.log_of(frame, customer, periods, end, zone)
+        owner, period = log.pairs(_logs.places(periods, active), active.span)
+        mine = _logs.lasting(active._replace(customer=owner, period=period), grace)
+    else:
+        began = frame[_contract_partitions.BEGAN].to_numpy()
+        log = _partitions.log_of(frame, customer, began, end, zone)
+        mine = _contract_partitions.stock(frame, log, active)
     split = _split(frame, log, lookup, customer, by)
-    table = _flows.flows(mine, split)
+    table = _flows.flows(mine, split, kinds=kinds)
     group, at, place = np.nonzero(table)
     columns = {PERIOD: active.first + at, _flows.KIND: place, N: table[group, at, place]}
     return _frame.table(_splits.keys_of(split, group), columns, len(group))

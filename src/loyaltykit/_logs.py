@@ -20,6 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 NO_CUSTOMER_OR_DATE = "no customer or no usable date"
 _MOST_ROWS = 5_000_000
+MOST_PAIRS = 200_000_000
 
 
 class Log:
@@ -83,13 +84,24 @@ class Log:
 
 
 class Activity(NamedTuple):
-    """Distinct (customer, period) pairs, sorted; periods count from the log's first one."""
+    """Distinct (customer, period) pairs, sorted; periods count from ``first``.
+
+    As many periods as ``lead`` come before the first one reported. Two where the log has been
+    observed from then on only: 0 stands for all that was before, and 1 is empty, so that nobody
+    stays from before. One for contracts, which are known to be in force when the first one opens.
+
+    Of contracts, ``brief`` are the pairs of those who joined and left within a period, and ``due``
+    the pairs of those with a contract that ended in it.
+    """
 
     customer: IntArray
     period: IntArray
     first: int
     span: int
     freq: str
+    lead: int = 0
+    brief: tuple[IntArray, IntArray] | None = None
+    due: tuple[IntArray, IntArray] | None = None
 
 
 def read_log(
@@ -109,23 +121,42 @@ def read_log(
     remedy = "bring them to one, or name the zone to read them in with tz="
     tz = _checks.check_zone(tz)
     times, zone, lost = _frame.read_times(frame[time], tz, errors, remedy=remedy)
-    keys = _frame.integer_keys(frame[customer])
+    read = _frame.Times(times, zone, lost)
+    return log_of(frame[customer], read, as_of=as_of, errors=errors, ordered=ordered)
+
+
+def log_of(
+    ids: _frame.Series,
+    read: _frame.Times,
+    *,
+    as_of: object,
+    errors: str,
+    ordered: bool = True,
+    unusable: str = NO_CUSTOMER_OR_DATE,
+    closing: bool = False,
+) -> Log:
+    """Return the rows that have a customer and whose time is usable and not after ``as_of``.
+
+    With ``closing`` the moment at which observation ends is still in.
+    """
+    times, zone, lost = read
+    keys = _frame.integer_keys(ids)
     who: _frame.Compact | _frame.Keys
     if keys is not None:
         who = keys
     else:
-        who = _frame.compact(frame[customer], ordered=ordered)
-        lost = _without_id(who.codes, lost, customer, errors)
+        who = _frame.compact(ids, ordered=ordered)
+        lost = _without_id(who.codes, lost, ids.name, errors)
     end = None if as_of is None else _calendar.observation_end(as_of, zone)
     kept = None if lost is None else ~lost
     if lost is not None:
-        _checks.warn_of_dropped(int(lost.sum()), NO_CUSTOMER_OR_DATE)
+        _checks.warn_of_dropped(int(lost.sum()), unusable)
     if end is not None:
         # Nanoseconds end in 2262, and would wrap around at an end beyond it.
         times = times.astype("datetime64[us]", copy=False)
         usable = times if kept is None else times[kept]
         refuse_early_end(as_of, end, usable.min() if len(usable) else None)
-        seen = times < end
+        seen = times <= end if closing else times < end
         kept = seen if kept is None else kept & seen
     if kept is not None and not kept.all():
         who, times = who.only(kept), times[kept]
@@ -154,15 +185,55 @@ def refuse_early_end(as_of: object, end: np.datetime64, first: np.datetime64 | N
         raise ParameterError(msg)
 
 
-def activity(log: Log, freq: str) -> Activity:
+def activity(log: Log, freq: str, observed_from: object = None) -> Activity:
     """Return the distinct (customer, period) pairs of a log."""
+    since = first_reported(observed_from, log.end, log.zone, freq)
     if log.end is None or not len(log.times):
-        nothing = np.zeros(0, dtype=np.int64)
-        return Activity(nothing, nothing, 0, 0, freq)
+        return nobody(0, 0, freq)
     codes, first, _ = _calendar.periods(log.times, freq)
-    span = int(last_period(log.end, freq)) - first + 1
-    customer, period = log.pairs(codes, span)
-    return Activity(customer, period, first, span, freq)
+    active = from_first(first, log.end, since, freq)
+    if active.lead:
+        codes = places(codes.astype(np.int64) + first, active)
+    customer, period = log.pairs(codes, active.span)
+    return active._replace(customer=customer, period=period)
+
+
+def from_first(first: int, end: np.datetime64, since: int | None, freq: str) -> Activity:
+    """Return the periods from the first one of the log, or from the first one to be reported."""
+    last = last_period(end, freq)
+    if since is None:
+        return nobody(first, last - first + 1, freq)
+    return nobody(since - 2, last - since + 3, freq, lead=2)
+
+
+def lasting(active: Activity, grace: int) -> Activity:
+    """Return the activity where each period of a customer counts for the ``grace`` next ones too.
+
+    What was before the periods reported says only who is not new, and counts for none.
+    """
+    if not grace or not len(active.customer):
+        return active
+    customer, period = active.customer, active.period
+    length = np.minimum(active.span - period, grace + 1)
+    gap = period[1:] - period[:-1]
+    length[:-1] = np.where(customer[1:] == customer[:-1], np.minimum(length[:-1], gap), length[:-1])
+    length[period < active.lead] = 1
+    total = int(length.sum())
+    if total > MOST_PAIRS:
+        msg = (
+            f"grace={grace} makes {total:,} pairs of customer and {active.freq}: too many to hold. "
+            "Choose a longer freq, or a later observed_from."
+        )
+        raise ParameterError(msg)
+    begins = np.cumsum(length) - length
+    lasting = np.arange(total) + np.repeat(period - begins, length)
+    return active._replace(customer=np.repeat(customer, length), period=lasting)
+
+
+def nobody(first: int, span: int, freq: str, lead: int = 0) -> Activity:
+    """Return periods in which nobody was active."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Activity(nothing, nothing, first, span, freq, lead)
 
 
 def first_reported(
@@ -183,24 +254,36 @@ def first_reported(
     return since
 
 
+def places(period: IntArray, active: Activity) -> IntArray:
+    """Return the periods of rows counted from the first; 0 for all before those reported."""
+    place = period - active.first
+    return np.where(place < active.lead, 0, place) if active.lead else place
+
+
 def observed(
-    first: int | None, last: int | None, freq: str, as_of: object, zone: str | None
+    first: int | None,
+    last: int | None,
+    freq: str,
+    as_of: object,
+    zone: str | None,
+    observed_from: object = None,
 ) -> tuple[Activity, np.datetime64 | None]:
     """Return the periods of a log from its first and last moment, and the end of observation.
 
     Moments are microseconds. The customers of the activity are left out.
     """
-    nothing = np.zeros(0, dtype=np.int64)
     end = None if as_of is None else _calendar.observation_end(as_of, zone)
     if first is None or last is None:
-        return Activity(nothing, nothing, 0, 0, freq), end
+        first_reported(observed_from, end, zone, freq)
+        return nobody(0, 0, freq), end
     moments = np.array([first, last], dtype="datetime64[us]")
     days = _calendar.day_numbers(moments)
     if end is None:
         end = np.datetime64(int(days[1]) + 1, "D")
     refuse_early_end(as_of, end, moments[0])
+    since = first_reported(observed_from, end, zone, freq)
     start = int(_calendar.period_codes(days, freq)[0])
-    return Activity(nothing, nothing, start, last_period(end, freq) - start + 1, freq), end
+    return from_first(start, end, since, freq), end
 
 
 def last_period(end: np.datetime64, freq: str) -> int:

@@ -84,6 +84,7 @@ def observed(
     tz: str | None,
     errors: str,
     asked: _cohort_rows.Asked | None = None,
+    observed_from: Any = None,
 ) -> tuple[_logs.Activity, np.datetime64 | None, str | None]:
     """Check every partition of a log; return its periods, the end of observation and the zone."""
     names = [name for name in (customer, time, purchase) if name is not None]
@@ -92,19 +93,32 @@ def observed(
         facts, customer=customer, time=time, purchase=purchase, tz=tz, asked=asked
     )
     parts = _dask.each(source.frame[names], tell)
-    refuse_times(parts, time, errors)
     _refuse_amounts(parts, asked, errors)
+    first, last, zone = together(parts, customer, time, tz=tz, errors=errors)
+    return *_logs.observed(first, last, freq, as_of, zone, observed_from), zone
+
+
+def together(
+    parts: Sequence[Part],
+    customer: str,
+    time: str,
+    *,
+    tz: str | None,
+    errors: str,
+    unusable: str = _logs.NO_CUSTOMER_OR_DATE,
+) -> tuple[int | None, int | None, str | None]:
+    """Refuse what partitions say is wrong; return the first and last moment, and the zone."""
+    refuse_times(parts, time, errors)
     nobody = sum(part.without_id for part in parts)
     if nobody and errors == "raise":
         _checks.null_values(customer, nobody, "customer")
     dropped = sum(part.dropped for part in parts)
     if dropped:
-        _checks.warn_of_dropped(dropped, _logs.NO_CUSTOMER_OR_DATE)
+        _checks.warn_of_dropped(dropped, unusable)
     moments = [part.moments for part in parts if part.moments]
     first = min((low for low, _ in moments), default=None)
     last = max((high for _, high in moments), default=None)
-    zone = next((part.zone for part in parts if part.zone), tz)
-    return *_logs.observed(first, last, freq, as_of, zone), zone
+    return first, last, next((part.zone for part in parts if part.zone), tz)
 
 
 def _refuse_amounts(parts: Sequence[Part], asked: _cohort_rows.Asked | None, errors: str) -> None:

@@ -98,6 +98,13 @@ def refuse_no_one_and_no_time(query: Query, customer: str, time: str) -> None:
     _refuse_times(query, time, None, found)
 
 
+def refuse_bad_ends(query: Query, time: str, errors: str, also: dict[str, nw.Expr]) -> Any:
+    """Refuse what is neither a time nor null, unless told to leave it out; return more facts."""
+    facts = _lazy.only_row(query.select(*_time_facts(query, time).values(), *also.values()))
+    _refuse_times(query, time, errors, {**facts, "gone": 0})
+    return facts
+
+
 def refuse_bad_times(query: Query, time: str) -> None:
     """Refuse what is neither a time nor null."""
     facts = _lazy.only_row(query.select(*_time_facts(query, time).values()))
@@ -114,17 +121,58 @@ def read_log(
     as_of: Any,
     tz: str | None,
     errors: str,
+    observed_from: Any = None,
 ) -> Log:
-    """Return the rows up to ``as_of`` that have a customer and a time."""
+    """Return the rows up to ``as_of`` that have a customer and a time.
+
+    All before the periods reported is put into the first of all, as by `_logs.places`.
+    """
+    query, zone = timed(query, customer, time, tz)
+    options: dict[str, Any] = {"as_of": as_of, "errors": errors, "observed_from": observed_from}
+    log = until(query, zone, customer, time, freq=freq, tz=tz, **options)
+    active, rows = log.active, log.rows.with_columns(_lazy.day_number(), _lazy.period(freq))
+    if active.lead:
+        reported = nw.col(PERIOD) >= active.first + active.lead
+        place = nw.when(reported).then(nw.col(PERIOD)).otherwise(nw.lit(active.first))
+        rows = rows.with_columns(place.cast(nw.Int64).alias(PERIOD))
+    kept = (_lazy.value(rows, name) for name in keep)
+    return log._replace(rows=rows.select(ID, CLOCK, DAY, PERIOD, *kept))
+
+
+def timed(query: Query, customer: str, time: str, tz: str | None) -> tuple[Query, str | None]:
+    """Return the rows with ID, CLOCK and MOMENT, and the zone of the times."""
     query, zone = _lazy.with_clock(query, time, tz)
-    query = query.with_columns(_lazy.value(query, customer).alias(ID), _lazy.moment(query))
+    return query.with_columns(_lazy.value(query, customer).alias(ID), _lazy.moment(query)), zone
+
+
+def until(
+    query: Query,
+    zone: str | None,
+    customer: str,
+    time: str,
+    *,
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+    observed_from: Any,
+    also: nw.Expr | None = None,
+    unusable: str = _logs.NO_CUSTOMER_OR_DATE,
+    closing: bool = False,
+) -> Log:
+    """Return the rows up to ``as_of`` that have a customer and a time, with all their columns.
+
+    ``also`` says which others are not usable; with ``closing`` the moment at which observation ends
+    is still in.
+    """
     no_id, no_time = nw.col(ID).is_null(), nw.col(CLOCK).is_null()
-    usable = nw.when(~no_id & ~no_time).then(nw.col(MOMENT))
+    dropped = no_id | no_time if also is None else no_id | no_time | also
+    usable = nw.when(~dropped).then(nw.col(MOMENT))
     facts = _lazy.only_row(
         query.select(
             *_time_facts(query, time).values(),
             _lazy.number(no_id, "nobody"),
-            _lazy.number(no_id | no_time, "dropped"),
+            _lazy.number(dropped, "dropped"),
             usable.min().alias("first"),
             usable.max().alias("last"),
         )
@@ -135,16 +183,15 @@ def read_log(
     if facts["nobody"] and errors == "raise":
         _checks.null_values(customer, facts["nobody"], "customer")
     if facts["dropped"]:
-        _checks.warn_of_dropped(facts["dropped"], _logs.NO_CUSTOMER_OR_DATE)
-    active, end = _logs.observed(facts["first"], facts["last"], freq, as_of, zone)
-    rows = query.filter(~no_id & ~no_time)
+        _checks.warn_of_dropped(facts["dropped"], unusable)
+    moments = facts["first"], facts["last"]
+    active, end = _logs.observed(*moments, freq, as_of, zone, observed_from)
+    rows = query.filter(~dropped)
     if end is not None and facts["first"] is not None:
         # From the first: a table may have grown at its start since its facts were told.
-        last = int(end.astype("datetime64[us]").astype(np.int64)) - 1
+        last = int(end.astype("datetime64[us]").astype(np.int64)) - (0 if closing else 1)
         rows = rows.filter(nw.col(MOMENT).is_between(facts["first"], last))
-    rows = rows.with_columns(_lazy.day_number(), _lazy.period(freq))
-    kept = (_lazy.value(rows, name) for name in keep)
-    return Log(rows.select(ID, CLOCK, DAY, PERIOD, *kept), active, end, zone)
+    return Log(rows, active, end, zone)
 
 
 def split_of(

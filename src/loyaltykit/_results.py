@@ -34,6 +34,7 @@ COUNTS = {
         *("retained", "amount", "amount_start"),
         *("amount_sumsq", "amount_start_sumsq", "amount_cross"),
     ),
+    "quick_ratio": ("gained", "lost"),
 }
 # Those that are sums of amounts, and no whole numbers.
 AMOUNTS = frozenset(COUNTS["cohort_revenue"]) - {"retained"}
@@ -46,6 +47,12 @@ WEIGHTED = {
 DESIGN = ("n_effective", "df")
 ESTIMATES = ("estimate", "std_error", "ci_low", "ci_high")
 WORDS = ("confidence_level", "method", "unit", "definition")
+
+
+def counts_of(metric: str, definition: str) -> tuple[str, ...]:
+    """Return the counts that an estimate is made from, which its definition may add to."""
+    average = _estimates.kind(metric, definition) == _estimates.AVERAGE
+    return (*COUNTS[metric], "end") if average else COUNTS[metric]
 
 
 def _metric_columns(metric: str) -> tuple[str, ...]:
@@ -84,7 +91,11 @@ COHORT_REVENUE = (
     *_metric_columns("cohort_revenue"),
     "as_of",
 )
+QUICK_RATIO = (*PERIOD, *_metric_columns("quick_ratio"))
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
+# After these: of contracts, and where customers may change groups.
+BRIEF = "joined_and_left"
+MIGRATION = ("migrated_in", "migrated_out")
 # Of compare: the remaining keys, metric, the key compared across, and these.
 COMPARE = (
     *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference"),
@@ -102,7 +113,7 @@ SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATE
 
 # Columns of the tables that the design promises: a key of that name could never be told from them.
 _PROMISED = (
-    *("joined_and_left", "part"),
+    "part",
     *("duration", "at_risk", "events", "censored", "entered"),
 )
 RESERVED = frozenset(
@@ -118,7 +129,10 @@ RESERVED = frozenset(
         *RETENTION_RATE,
         *COHORT_RETENTION,
         *COHORT_REVENUE,
+        *QUICK_RATIO,
         *CUSTOMER_FLOW,
+        BRIEF,
+        *MIGRATION,
         *COMPARE,
         *SCORECARD,
         *EXPLAIN_CHANGE,
@@ -163,10 +177,18 @@ def without_sharing(definition: str) -> str:
     return definition.replace("shared_", "")
 
 
-def rate_definition(metric: str, freq: str) -> str:
-    """Return the definition of a rate from a log."""
-    words = f"basis=log;freq={freq};grace=0"
-    return f"{words};denominator=start" if metric == "churn_rate" else words
+def rate_definition(
+    freq: str, grace: int, *, contracts: bool = False, denominator: str | None = None
+) -> str:
+    """Return for example ``basis=log;freq=month;grace=0;denominator=start``."""
+    basis = f"basis=contracts;freq={freq}" if contracts else f"basis=log;freq={freq};grace={grace}"
+    return basis if denominator is None else f"{basis};denominator={denominator}"
+
+
+def ratio_definition(*, contracts: bool) -> str:
+    """Return the definition of the ratio of customers gained and lost."""
+    brief = "+joined_and_left" if contracts else ""
+    return f"gained=new+returned{brief};lost=churned{brief}"
 
 
 def cohort_definition(
@@ -233,7 +255,7 @@ def metric_table(
         "metric": metric,
         "n": n,
         "n_missing": n_missing,
-        **{name: counts[name] for name in COUNTS[metric]},
+        **{name: counts[name] for name in counts_of(metric, definition)},
         **sums,
         **estimate._asdict(),
         **design,

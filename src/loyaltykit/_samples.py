@@ -67,10 +67,11 @@ def read(frame: _frame.Frame) -> Sample:
     if metric not in _results.COUNTS:
         msg = f"result holds the metric {metric!r}, which is none of a metric function."
         raise ParameterError(msg)
-    names = ("n", "n_missing", *_results.COUNTS[metric])
+    of_metric = _results.counts_of(metric, definition)
+    names = ("n", "n_missing", *of_metric)
     _checks.check_result(frame.columns, names, metric)
-    counts: dict[str, Any] = {name: _integers(frame, name) for name in names}
-    for name in _results.COUNTS[metric]:
+    counts: dict[str, Any] = {name: integers(frame, name) for name in names}
+    for name in of_metric:
         _refuse_gaps(frame, name, counts["n"], counts[name])
     return Sample(
         metric,
@@ -89,12 +90,22 @@ def sizes(frame: _frame.Frame) -> npt.NDArray[Any]:
     return _floats(frame, "n")
 
 
-def refuse_ratio(sample: Sample, done: str) -> None:
-    """Refuse a table of ratios of amounts, whose groups nothing here holds against each other."""
-    if sample.kind == _estimates.RATIO:
+def refuse_ratios(sample: Sample, function: str) -> None:
+    """Refuse estimates that are no mean of values, which function would take them for."""
+    if sample.kind == _estimates.REVENUE:
         msg = (
-            f"{sample.metric} is a ratio of amounts, and cannot be {done}. Read its intervals side "
-            "by side, or take the shares of customers: the same call without amount=."
+            f"{function} takes shares, net scores and means, and {sample.metric} is a ratio of "
+            "amounts. Take the shares of customers: the same call without amount=; or read the "
+            "intervals of the ratios side by side."
+        )
+        raise ParameterError(msg)
+    if sample.kind in (_estimates.AVERAGE, _estimates.RATIO):
+        name = sample.metric
+        if sample.kind == _estimates.AVERAGE:
+            name += " with denominator='average'"
+        msg = (
+            f"{function} takes shares, net scores and means, and {name} is none: its denominator "
+            "moves with what is counted. Take a churn rate by the start."
         )
         raise ParameterError(msg)
 
@@ -267,14 +278,14 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
     )[0]
 
 
-def _integers(frame: _frame.Frame, name: str) -> npt.NDArray[Any]:
+def integers(frame: _frame.Frame, name: str, parameter: str = "result") -> npt.NDArray[Any]:
     """Return a column of counts, or of sums of amounts, 0 for null."""
     values = _floats(frame, name)
     counts = np.where(np.isnan(values), 0.0, values)
     if name in _results.AMOUNTS:
         return counts
     if not ((counts >= 0) & (counts == np.floor(counts)) | (name == "answer_sum")).all():
-        msg = f"result: {name!r} must hold whole numbers, 0 or more."
+        msg = f"{parameter}: {name!r} must hold whole numbers, 0 or more."
         raise ParameterError(msg)
     return counts.astype(np.int64)
 
@@ -288,8 +299,8 @@ def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -
             "Leave those rows out, or make the table anew."
         )
         raise ParameterError(msg)
-    sums = name in _results.AMOUNTS or name.startswith("answer_")
-    if not sums and (count > n).any():
+    sums = _results.AMOUNTS | {"answer_sum", "answer_sumsq", "end"}  # no parts of n
+    if name not in sums and (count > n).any():
         msg = f"result: {name!r} is more than n in {_checks.rows(int((count > n).sum()))}."
         raise ParameterError(msg)
 

@@ -235,7 +235,7 @@ def _rule(rule: object) -> str | tuple[int, ...]:
 
 
 def _method(method: str | None, amount: str | None) -> str:
-    allowed = _estimates.RATE_METHODS if amount is None else _estimates.RATIO_METHODS
+    allowed = _estimates.RATE_METHODS if amount is None else _estimates.REVENUE_METHODS
     return allowed[0] if method is None else _checks.check_choice("method", method, allowed)
 
 

@@ -87,7 +87,8 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     added = _samples.added(_samples.take(sample, rows), groups.codes[rows], groups.size)
     counts: dict[str, npt.NDArray[Any]] = {"n": added.n, "n_missing": added.n_missing}
     counts |= added.counts
-    if "as_of" in frame.columns:  # a table from a log: null where nothing was observed
+    if "as_of" in frame.columns or sample.metric == "quick_ratio":
+        # Tables from a log are null where nothing was observed.
         nothing = np.bincount(groups.codes[rows], minlength=groups.size) == 0
         for name, values in counts.items():
             mask = np.ma.nomask if name == "n_missing" else nothing
@@ -323,7 +324,7 @@ def compare(
         others = None if isinstance(reference, str) and reference == _levels.REST else none
         return _difference_table(frame, keys, across, none, others, columns)
     sample = _samples.read(frame)
-    _samples.refuse_ratio(sample, "compared")
+    _samples.refuse_ratios(sample, "compare")
     _refuse_shared_clusters(sample)
     if "shared_strata" in sample.sampling:
         sample = _samples.unstratified(sample)

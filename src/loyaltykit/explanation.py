@@ -169,7 +169,7 @@ def explain_change(
         words = {"metric": "", "unit": "", "definition": ""}
         return _table(frame, empty, names, across, words, np.empty((4, 0)))
     sample = _samples.read(frame)
-    _samples.refuse_ratio(sample, "explained")
+    _samples.refuse_ratios(sample, "explain_change")
     levels = _levels.read(frame, [*rest, *segments], across)
     before = _references(levels, reference, sample.definition)
     pairs = _pairs(frame, rest, levels.code, segments, before)

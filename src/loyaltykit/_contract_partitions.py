@@ -1,0 +1,141 @@
+"""Contracts over the partitions of a Dask frame: what each says, and its distinct rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loyaltykit import _checks, _contracts, _dask, _frame, _logs, _partitions, _splits
+from loyaltykit._frame import ID, Frame
+
+# The columns of `_contracts.Ranges`.
+FIRST, LAST, BEGAN, ENDED = (f"lk {name}" for name in _contracts.Ranges._fields)
+
+
+class Part(NamedTuple):
+    """What one partition says of its starts, and of its ends."""
+
+    starts: _partitions.Part
+    ends: _partitions.Part
+    backwards: int
+    shown: list[Any]
+
+
+def observed(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    contract_end: str,
+    *,
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+    observed_from: Any = None,
+) -> tuple[_logs.Activity, np.datetime64 | None, str | None]:
+    """Check every partition; return the periods, the end of observation and the zone."""
+    tell = functools.partial(_facts, customer=customer, time=time, contract_end=contract_end, tz=tz)
+    frame = source.frame[list(dict.fromkeys([customer, time, contract_end]))]
+    parts = _dask.each(frame, tell)
+    starts = [part.starts for part in parts]
+    _partitions.refuse_times([part._replace(without_time=0) for part in starts], time, errors)
+    ends = [part.ends._replace(without_time=0) for part in parts]
+    _partitions.refuse_times(ends, contract_end, errors)
+    backwards = sum(part.backwards for part in parts)
+    if backwards and errors == "raise":
+        shown = [value for part in parts for value in part.shown]
+        _checks.ends_before_start(contract_end, time, backwards, shown)
+    told = _partitions.together(
+        starts, customer, time, tz=tz, errors=errors, unusable=_contracts.UNUSABLE
+    )
+    first, last, zone = told
+    active, end = _logs.observed(first, last, freq, as_of, zone, observed_from)
+    return _contracts.periods(active), end, zone
+
+
+def _facts(part: Any, customer: str, time: str, contract_end: str, tz: str | None) -> Part:
+    frame = _frame.positional(_frame.open_frame(part))
+    told = [_partitions.times_of(frame, name, tz)[1] for name in (time, contract_end)]
+    starts, ends = _contracts.times_of(frame, time, contract_end, tz, "coerce")
+    nobody = frame[customer].is_null().to_numpy()
+    backwards = ends.values < starts.values
+    usable = starts.values[_usable(frame, customer, starts, ends)]
+    moments = None
+    if len(usable):
+        low, high = _splits.microseconds(np.array([usable.min(), usable.max()]))
+        moments = int(low), int(high)
+    told[0] = told[0]._replace(
+        without_id=int(nobody.sum()), dropped=len(frame) - len(usable), moments=moments
+    )
+    shown = _frame.sample(frame[contract_end], np.flatnonzero(backwards))
+    return Part(told[0], told[1], int(backwards.sum()), shown)
+
+
+def _usable(
+    frame: Frame, customer: str, starts: _frame.Times, ends: _frame.Times
+) -> _contracts.BoolArray:
+    kept = ~frame[customer].is_null().to_numpy() & ~np.isnat(starts.values)
+    if ends.lost is not None:
+        kept &= ~ends.lost
+    usable: _contracts.BoolArray = kept & ~(ends.values < starts.values)
+    return usable
+
+
+def distinct(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    contract_end: str,
+    own: Sequence[str],
+    tz: str | None,
+    end: np.datetime64,
+    *,
+    freq: str,
+) -> Any:
+    """Return the distinct rows of ID, the columns of `_contracts.Ranges`, and keys of their own."""
+    names = list(dict.fromkeys([customer, time, contract_end, *own]))
+    frame = _dask.known(source.frame[names], [customer, *own])
+    reduce = functools.partial(
+        _distinct_rows,
+        customer=customer,
+        time=time,
+        contract_end=contract_end,
+        own=own,
+        tz=tz,
+        end=end,
+        freq=freq,
+    )
+    types = frame._meta.dtypes.to_dict()
+    checked = functools.partial(_dask.typed, reduce, types=types, names=[customer, *own])
+    return _dask.over([frame], checked)
+
+
+def _distinct_rows(
+    part: Any,
+    customer: str,
+    time: str,
+    contract_end: str,
+    own: Sequence[str],
+    tz: str | None,
+    end: np.datetime64,
+    freq: str,
+) -> Any:
+    frame = _frame.positional(_frame.open_frame(part))
+    starts, ends = _contracts.times_of(frame, time, contract_end, tz, "coerce")
+    kept = _usable(frame, customer, starts, ends) & (starts.values <= end)
+    made = frame.to_native()[kept]
+    ids = _dask.plain(made[customer])
+    ranges = _contracts.ranges(starts.values[kept], ends.values[kept], end, freq)
+    columns = {ID: ids, _dask.HOME: _dask.home(ids)}
+    columns |= dict(zip((FIRST, LAST, BEGAN, ENDED), ranges, strict=True))
+    columns |= {name: made[name] for name in own}
+    return made[[]].assign(**columns).drop_duplicates()
+
+
+def stock(frame: Frame, log: _logs.Log, active: _logs.Activity) -> _logs.Activity:
+    """Return the activity of the customers of one partition."""
+    columns = (frame[name].to_numpy() for name in (FIRST, LAST, BEGAN, ENDED))
+    return _contracts.stock(log.customer, _contracts.Ranges(*columns), active)

@@ -1,0 +1,165 @@
+"""Contracts as queries of lazy engines: who was in force at the closing of which period.
+
+Each query says the same as the NumPy path of `_contracts`, which it is tested against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from loyaltykit import _checks, _contracts, _lazy, _logs, _queries
+from loyaltykit._contracts import NEVER
+from loyaltykit._frame import ID, PERIOD, Query
+from loyaltykit._lazy import CLOCK, MOMENT
+
+# Of a contract, beside PERIOD, in which it begins: the rest of `_contracts.Ranges`.
+FIRST, LAST, ENDED = "lk first", "lk last", "lk ended"
+# The moment of its end, and the first period that starts then or later.
+STOP, _STOPS = "lk stop", "lk stops"
+_FROM, _TO, _PLACE, _KNOWN, _ANY = "lk from", "lk to", "lk place", "lk known", "lk any"
+
+
+class Stock(NamedTuple):
+    """Distinct rows of ID and PERIOD: in force at its closing; joined and left in it; due in it."""
+
+    held: Query
+    brief: Query
+    due: Query
+
+
+def read(
+    query: Query,
+    customer: str,
+    time: str,
+    contract_end: str,
+    *,
+    keep: Sequence[str] = (),
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+    observed_from: Any = None,
+) -> _queries.Log:
+    """Return the usable contracts up to ``as_of``: ID, FIRST, LAST, PERIOD, ENDED, columns kept.
+
+    Also MOMENT and STOP, the microseconds of start and end.
+    """
+    query, zone = _with_moments(query, customer, time, contract_end, freq, tz, errors)
+    ended = nw.col(STOP).is_null() & ~nw.col(contract_end).is_null()
+    also = ended | _known(nw.col(STOP) < nw.col(MOMENT))
+    log = _queries.until(
+        query,
+        zone,
+        customer,
+        time,
+        freq=freq,
+        as_of=as_of,
+        tz=tz,
+        errors=errors,
+        observed_from=observed_from,
+        also=also,
+        unusable=_contracts.UNUSABLE,
+        closing=True,
+    )
+    log = log._replace(active=_contracts.periods(log.active))
+    end = np.datetime64(0, "D") if log.end is None else log.end
+    closing, last = int(end.astype("datetime64[us]").astype(np.int64)), _logs.last_period(end, freq)
+    over = nw.col(STOP) <= closing
+    kept = [_lazy.value(log.rows, name) for name in keep]
+    rows = log.rows.select(
+        ID,
+        MOMENT,
+        STOP,
+        (_at_most(_lazy.next_start(log.rows, freq), last + 1) - 1).alias(FIRST),
+        _either(over, _at_most(nw.col(_STOPS), last + 1) - 2, last).alias(LAST),
+        _either(nw.col(MOMENT) < closing, _lazy.period(freq), NEVER).alias(PERIOD),
+        _either(
+            over & (nw.col(STOP) > nw.col(MOMENT)), _at_most(nw.col(_STOPS), last + 1) - 1, NEVER
+        ).alias(ENDED),
+        *kept,
+    )
+    return log._replace(rows=rows)
+
+
+def _with_moments(
+    query: Query,
+    customer: str,
+    time: str,
+    contract_end: str,
+    freq: str,
+    tz: str | None,
+    errors: str,
+) -> tuple[Query, str | None]:
+    """Return the rows with ID, CLOCK and MOMENT of the start, STOP and _STOPS, and the zone."""
+    schema = query.collect_schema()
+    zones = [getattr(schema[name], "time_zone", None) for name in (time, contract_end)]
+    own = tz if zones[1] is None else tz or zones[0] or zones[1]
+    query, _ = _lazy.with_clock(query, contract_end, own)
+    facts = {"any": _lazy.number(~nw.col(CLOCK).is_null(), _ANY)}
+    found = _queries.refuse_bad_ends(query, contract_end, errors, facts)
+    if tz is not None and zones[1] is None and found[_ANY]:
+        _checks.naive_times(tz, contract_end)
+    stops = _lazy.next_start(query, freq).alias(_STOPS)
+    query = query.with_columns(_lazy.moment(query).alias(STOP), stops)
+    query = query.drop(CLOCK, _lazy.TEXT, strict=False)
+    query, zone = _queries.timed(query, customer, time, tz)
+    facts = {
+        "any": _lazy.number(~nw.col(CLOCK).is_null(), "any"),
+        "back": _lazy.number(_known(nw.col(STOP) < nw.col(MOMENT)), "back"),
+    }
+    both = _queries.refuse_bad_ends(query, time, errors, facts)
+    if both["any"] and found[_ANY] and (zones[0] is None) != (zones[1] is None):
+        _checks.one_zone(time, contract_end)
+    if both["back"] and errors == "raise":
+        wrong = query.filter(nw.col(STOP) < nw.col(MOMENT))
+        shown = _lazy.shown(wrong, contract_end)
+        _checks.ends_before_start(contract_end, time, both["back"], shown)
+    return query, zone
+
+
+def stock(rows: Query, active: _logs.Activity) -> Stock:
+    """Return who was in force at which closing, as `_contracts.stock`."""
+    low, opening = active.first, active.first + active.lead
+    first, last, began = nw.col(FIRST), nw.col(LAST), nw.col(PERIOD)
+    inside = first <= last
+    early = ~inside & (began < opening) & (began > NEVER)
+    reach = rows.filter(inside | early).select(
+        ID,
+        _either(early, nw.lit(low), _at_least(first, low)).alias(_FROM),
+        _either(early, nw.lit(low), _at_least(last, low)).alias(_TO),
+    )
+    reach = reach.unique()
+    length = _lazy.only_row(reach.select(_lazy.total(nw.col(_TO) - nw.col(_FROM) + 1, _KNOWN)))
+    _contracts.refuse_many(length[_KNOWN] or 0, active.freq)
+    places = _lazy.table_beside(rows, {_PLACE: list(range(low, low + active.span))}, [int])
+    held = reach.join(places, how="cross")
+    held = held.filter((nw.col(_PLACE) >= nw.col(_FROM)) & (nw.col(_PLACE) <= nw.col(_TO)))
+    held = held.select(ID, nw.col(_PLACE).cast(nw.Int64).alias(PERIOD)).unique()
+    opened = held.select(ID, (nw.col(PERIOD) + 1).alias(PERIOD))
+    brief = rows.filter(~inside & (began >= opening)).select(ID, PERIOD).unique()
+    for others in (held, opened):
+        brief = brief.join(others, on=[ID, PERIOD], how="anti")
+    due = rows.filter(nw.col(ENDED) >= opening).select(ID, nw.col(ENDED).alias(PERIOD)).unique()
+    return Stock(held, brief, due.join(opened, on=[ID, PERIOD], how="semi"))
+
+
+def _known(condition: nw.Expr) -> nw.Expr:
+    """Return a condition that is false where it is null."""
+    return nw.when(condition).then(nw.lit(True)).otherwise(nw.lit(False))
+
+
+def _either(condition: nw.Expr, one: Any, other: Any) -> nw.Expr:
+    other = nw.lit(other) if isinstance(other, int) else other
+    return nw.when(condition).then(one).otherwise(other).cast(nw.Int64)
+
+
+def _at_most(column: nw.Expr, most: int) -> nw.Expr:
+    return _either(column > most, nw.lit(most), column)
+
+
+def _at_least(column: nw.Expr, least: int) -> nw.Expr:
+    return _either(column < least, nw.lit(least), column)
