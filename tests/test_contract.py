@@ -89,6 +89,11 @@ NPS = metric("promoters", "passives", "detractors")
 CSAT = metric("satisfied")
 CES = metric("easy", "neutral", "hard", "answer_sum", "answer_sumsq")
 RATE = ["period", "coverage", *metric("retained", "churned"), "as_of"]
+REVENUE = [
+    *("cohort", "cohort_age", "coverage"),
+    *metric("retained", "amount", "amount_start"),
+    *("amount_sumsq", "amount_start_sumsq", "amount_cross", *ESTIMATES, *WORDS, "as_of"),
+]
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
 
@@ -136,6 +141,12 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
             lk.ces(e.frame(ANSWERS), "ces", by="sector", time="day"), "period", reference="previous"
         ),
         ["sector", "metric", "period", *COMPARE],
+    ),
+    "revenue of cohorts": (
+        lambda e: lk.cohort_retention(
+            e.frame({**LOG, "spent": [1.5] * len(LOG["id"])}), "id", "day", amount="spent"
+        ),
+        REVENUE,
     ),
     "compare with the rest": (
         lambda e: lk.compare(

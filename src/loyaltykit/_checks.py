@@ -508,7 +508,8 @@ def endless_amounts(column: str, count: int) -> NoReturn:
 def null_values(column: str, count: int, what: str, *, coercible: bool = True) -> NoReturn:
     """Raise for rows without an id or a time."""
     way_out = ', or pass errors="coerce" to leave them out with a warning' if coercible else ""
-    msg = f"{column!r}: {rows(count)} without a {what}. Complete or remove them{way_out}."
+    article = "an" if what[0] in "aeiou" else "a"
+    msg = f"{column!r}: {rows(count)} without {article} {what}. Complete or remove them{way_out}."
     raise DataError(msg)
 
 

@@ -91,6 +91,9 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
         # Tables from a log are null where nothing was observed.
         nothing = np.bincount(groups.codes[rows], minlength=groups.size) == 0
         for name, values in counts.items():
+            if values.dtype.kind == "f":  # sums of amounts
+                counts[name] = np.where(nothing, np.nan, values)
+                continue
             mask = np.ma.nomask if name == "n_missing" else nothing
             counts[name] = np.ma.masked_array(values, mask=mask)
     return _results.metric_table(
