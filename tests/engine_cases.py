@@ -593,7 +593,7 @@ def rolling_across_a_change_of_the_clock(tz: str, like: str | None) -> Case:
         at = [start + dt.timedelta(hours=hours) for start in starts for hours in after]
         ids = [place for place in range(2) for _ in after]
         frame = engine.with_types({"id": ids, "at": at}, {"at": pa.timestamp("us", "UTC")})
-        window = {"window": "rolling"} if like is None else {"like": like}
+        window: dict[str, Any] = {"window": "rolling"} if like is None else {"like": like}
         return lk.cohort_retention(frame, "id", "at", freq="day", tz=tz, **window)
 
     return make

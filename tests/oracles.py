@@ -734,6 +734,66 @@ def cohort_cells(
     return rows
 
 
+def contract_cohorts(
+    contracts: Sequence[tuple[Any, dt.datetime, dt.datetime | None]],
+    freq: str,
+    end: dt.datetime,
+    *,
+    window: str = "calendar",
+    rule: str | Sequence[int] = "on",
+    observed_from: dt.date | None = None,
+) -> list[dict[str, Any]]:
+    """Look at every customer's contracts at one moment after another."""
+    own: dict[Any, list[tuple[dt.datetime, dt.datetime | None]]] = {}
+    for customer, start, stop in contracts:
+        if clock_of(start) < clock_of(end):
+            own.setdefault(customer, []).append((start, stop))
+    last = (end - dt.timedelta(microseconds=1)).date()
+    first = min(start.date() for terms in own.values() for start, _ in terms)
+    shown = calendar = calendar_of(first, last, freq)
+    if observed_from is not None:
+        shown = [p for p in calendar_of(observed_from, last, freq) if p >= observed_from]
+        calendar = calendar_of(min(first, shown[0]), last, freq)
+    # Ages are looked at when periods close, or as windows begin.
+    closings = [dt.datetime.combine(p, dt.time(), end.tzinfo) for p in calendar[1:]] + [end]
+    length = dt.timedelta(days=WINDOW_LENGTHS[freq])
+    people: dict[dt.date, list[tuple[int, dict[int, float]]]] = {}
+    for terms in own.values():
+        origin = min((start for start, _ in terms), key=instant)
+        cohort = period_start(min(start.date() for start, _ in terms), freq)
+        if window == "rolling":
+            count = windows_until(instant(origin), instant(end), length) + 1
+            moments = [instant(origin) + age * length for age in range(count)]
+        else:
+            moments = [instant(moment) for moment in closings[calendar.index(cohort) :]]
+        held = {
+            age: 0.0
+            for age, moment in enumerate(moments)
+            if any(
+                instant(start) <= moment and (stop is None or moment < instant(stop))
+                for start, stop in terms
+            )
+        }
+        if cohort in shown:
+            done = len(moments) if window == "rolling" else -1
+            people.setdefault(cohort, []).append((done, held))
+    rows = []
+    for i, cohort in enumerate(shown):
+        members = people.get(cohort, [])
+        for low, high in brackets_of(
+            rule, {(None, c): p for c, p in people.items()}, len(shown), window
+        ):
+            if window == "rolling":
+                cell = rolling_cell(members, low, high, rule)
+            else:
+                cell = rolling_cell([(high, held) for _, held in members], low, high, rule)
+                running = i + high == len(shown) and not is_over(shown[-1], freq, last_day(end))
+                word = "partial" if running else "observed"
+                cell["coverage"] = word if i + high - 1 < len(shown) else "unobserved"
+            rows.append({"cohort": cohort, "cohort_age": low, "members": len(members), **cell})
+    return rows
+
+
 def clock_of(moment: dt.datetime) -> dt.datetime:
     return moment.replace(tzinfo=None)
 

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
+import oracles
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -188,6 +189,40 @@ def test_end_of_another_type(as_of: object) -> None:
 def test_the_last_day_of_the_calendar_is_an_end_like_any_other() -> None:
     """9999-12-31 is how many systems write "still running"."""
     assert _calendar.observation_end("9999-12-31") > np.datetime64("9999-12-31T23:59:59")
+
+
+@pytest.mark.parametrize(
+    ("observed_from", "zone", "expected"),
+    [
+        ("2026-03-31", None, "2026-03-31"),
+        (dt.date(2026, 3, 31), None, "2026-03-31"),
+        (dt.datetime(2026, 3, 31, 23, 59, 59), None, "2026-03-31T23:59:59"),  # not the next day
+        (pd.Timestamp("2026-03-31 12:00:00.000000999"), None, "2026-03-31T12:00"),
+        (dt.datetime(2026, 3, 30, 17, tzinfo=dt.UTC), "Asia/Jakarta", "2026-03-31"),
+    ],
+)
+def test_a_date_begins_with_its_first_moment(
+    observed_from: object, zone: str | None, expected: str
+) -> None:
+    assert _calendar.observation_start(observed_from, zone) == np.datetime64(expected, "us")
+
+
+def test_beginning_refused() -> None:
+    with pytest.raises(ParameterError, match="observed_from is NaT: name a date, or leave it out"):
+        _calendar.observation_start(pd.NaT)
+    with pytest.raises(TypeError, match="observed_from must be a date, a datetime or ISO text"):
+        _calendar.observation_start(20260331)
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_the_next_period_is_the_first_that_starts_then_or_later(freq: str) -> None:
+    days = np.arange("1969-11-01", "1971-02-01", dtype="datetime64[D]")
+    opening = [oracles.period_start(day, freq) == day for day in days.tolist()]
+    own = _calendar.period_codes(days.astype(np.int64), freq)
+    expected = own + ~np.array(opening)
+    assert (_calendar.next_periods(days, freq) == expected).all()
+    later = days.astype("datetime64[us]") + 1
+    assert (_calendar.next_periods(later, freq) == own + 1).all()
 
 
 # ---- the periods of many times ------------------------------------------------------------------

@@ -416,6 +416,14 @@ def test_n_resamples_of_wrong_type(number: object) -> None:
             ["by='tier' changes within 2 customers (ids 7, 9)", "segments="],
         ),
         (
+            lambda: _checks.ends_before_start("end", "start", 2, ["2026-01-04", "2026-01-05"]),
+            ["contract_end='end': 2 rows with an end before 'start': '2026-01-04', ", "coerce"],
+        ),
+        (
+            lambda: _checks.one_zone("start", "end"),
+            ["Only one of 'start' and 'end' has a time zone"],
+        ),
+        (
             lambda: _checks.null_keys("segments", "customer", 3),
             ["segments: 3 rows whose 'customer' is null"],
         ),

@@ -23,14 +23,13 @@ PUBLIC = {
     *("rake", "design_effect", "one_answer", "compare_paired"),
     *("attach_segments", "loyalty_tier", "pool", "compare"),
     *("scorecard", "scorecard_matrix", "to_records"),
-    "explain_change",
+    *("explain_change", "quick_ratio"),
 }
 MODULES = {"datasets", "errors", "plot"}
 
 # Parameters that later work brings: absent until they do something.
 LATER = {
-    *("contract_end",),
-    *("window", "rule", "amount", "like", "observed_from", "denominator", "grace"),
+    *("window", "rule", "amount"),
 }
 POSITIONAL = {
     "nps": ["data", "score"],
@@ -50,6 +49,7 @@ POSITIONAL = {
     "design_effect": ["weights"],
     "one_answer": ["data", "customer", "time"],
     "compare_paired": ["data", "before", "after"],
+    "quick_ratio": ["flow"],
     "pool": ["result"],
     "compare": ["result", "across"],
     "explain_change": ["result", "across"],
@@ -76,6 +76,18 @@ LOG: dict[str, list[Any]] = {
     "sector": ["B2B", "B2B", "B2C", None, None, "B2C"],
     "day": ["2026-01-05", "2026-02-06", "2026-01-09", "2026-02-03", "2026-03-02", "2026-03-05"],
 }
+CONTRACTS: dict[str, list[Any]] = {
+    "id": [1, 2, 3, 1],
+    "sector": ["B2B", "B2C", None, "B2B"],
+    "start": ["2026-01-01", "2026-01-15", "2026-02-03", "2026-03-01"],
+    "end": ["2026-02-15", None, "2026-02-20", None],
+}
+TIERS: dict[str, list[Any]] = {
+    "id": [1, 1, 2],
+    "valid_from": ["2026-01-01", "2026-02-01", "2026-01-01"],
+    "tier": ["new", "loyal", "new"],
+}
+TERMS: dict[str, Any] = {"contract_end": "end", "as_of": "2026-03-31"}
 ESTIMATES = ["estimate", "std_error", "ci_low", "ci_high"]
 WORDS = ["confidence_level", "method", "unit", "definition"]
 
@@ -96,6 +108,7 @@ REVENUE = [
 ]
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
+RATIO = ["period", "coverage", *metric("gained", "lost")]
 
 COMPARE = [
     *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference", "std_error"),
@@ -123,6 +136,45 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
         ["sector", *RATE],
     ),
     "flow": (lambda e: lk.customer_flow(e.frame(LOG), "id", "day"), FLOW),
+    "flow of contracts": (
+        lambda e: lk.customer_flow(e.frame(CONTRACTS), "id", "start", **TERMS),
+        [*FLOW, "joined_and_left"],
+    ),
+    "flow with migration": (
+        lambda e: lk.customer_flow(
+            e.frame(CONTRACTS), "id", "start", by="tier", segments=e.frame(TIERS), **TERMS
+        ),
+        ["tier", *FLOW, "joined_and_left", "migrated_in", "migrated_out"],
+    ),
+    "flow of a log with migration": (
+        lambda e: lk.customer_flow(
+            e.frame(LOG), "id", "day", by="tier", segments=e.frame(TIERS), grace=1
+        ),
+        ["tier", *FLOW, "migrated_in", "migrated_out"],
+    ),
+    "churn by the average": (
+        lambda e: lk.churn_rate(e.frame(CONTRACTS), "id", "start", denominator="average", **TERMS),
+        ["period", "coverage", *metric("retained", "churned", "end"), "as_of"],
+    ),
+    "churn of renewals": (
+        lambda e: lk.churn_rate(
+            e.frame(CONTRACTS), "id", "start", denominator="renewal_due", by="sector", **TERMS
+        ),
+        ["sector", *RATE],
+    ),
+    "quick ratio": (
+        lambda e: lk.quick_ratio(
+            lk.customer_flow(e.frame(CONTRACTS), "id", "start", by="sector", **TERMS)
+        ),
+        ["sector", *RATIO],
+    ),
+    "pooled churn by the average": (
+        lambda e: lk.pool(
+            lk.churn_rate(e.frame(CONTRACTS), "id", "start", denominator="average", **TERMS),
+            over="period",
+        ),
+        [*metric("retained", "churned", "end"), "as_of"],
+    ),
     "cohorts": (lambda e: lk.cohort_retention(e.frame(LOG), "id", "day"), COHORT),
     "pooled cohorts": (
         lambda e: lk.pool(lk.cohort_retention(e.frame(LOG), "id", "day"), over="cohort"),

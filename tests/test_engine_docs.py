@@ -157,6 +157,7 @@ def changed(table: Any) -> Any:
 CUTS: dict[str, Any] = {"scale": (1, 5), "promoter_min": 5, "detractor_max": 3}
 NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
+FLOW = log(lk.customer_flow)
 CALLS: dict[str, Call] = {
     "nps": NPS,
     "csat": survey(lk.csat),
@@ -164,7 +165,8 @@ CALLS: dict[str, Call] = {
     "tally": survey(lk.tally, scale=(1, 5)),
     "retention_rate": log(lk.retention_rate),
     "churn_rate": log(lk.churn_rate),
-    "customer_flow": log(lk.customer_flow),
+    "customer_flow": FLOW,
+    "quick_ratio": of_table(lk.quick_ratio, FLOW),
     "cohort_retention": COHORTS,
     "loyalty_tier": log(lk.loyalty_tier),
     "attach_segments": attached,
@@ -291,6 +293,11 @@ def test_from_counts_gives_pandas(name: str) -> None:
 
 # What the section "What is collected" says: queries of the data, and of the frame beside it.
 TIMED: dict[str, list[Any]] = {"id": [1], "valid_from": [dt.date(2026, 1, 1)], "sector": ["a"]}
+SPANS: dict[str, list[Any]] = {
+    "id": [1, 2],
+    "start": [dt.date(2026, 1, 5), dt.date(2026, 2, 9)],
+    "end": [dt.date(2026, 2, 6), None],
+}
 BOUGHT: dict[str, list[Any]] = {**LOG, "sector": ["a", "a", "b", "c"], "bought": [True] * 4}
 QUERIES: dict[str, tuple[Call, int]] = {
     "nps": (NPS, 1),
@@ -300,6 +307,16 @@ QUERIES: dict[str, tuple[Call, int]] = {
         2,
     ),
     "flow": (log(lk.customer_flow), 2),
+    "flow of contracts": (
+        lambda e: lk.customer_flow(
+            *(e.frame(SPANS), "id", "start"), contract_end="end", as_of="2026-03-31"
+        ),
+        3,
+    ),
+    "flow with grace": (
+        lambda e: lk.customer_flow(e.frame(LOG), "id", "day", grace=2, observed_from="2026-02-01"),
+        2,
+    ),
     "cohorts by a column": (
         lambda e: lk.cohort_retention(e.frame(BOUGHT), "id", "day", by="sector"),
         3,

@@ -182,6 +182,8 @@ def test_no_answers_no_number(metric: str, method: str, counts: tuple[str, ...])
         ("retention_rate", "basis=log;freq=month;grace=0", "share", "percent"),
         ("churn_rate", "basis=log;freq=month;grace=0;denominator=start", "share", "percent"),
         ("cohort_retention", "basis=log;freq=month;window=calendar;rule=on", "share", "percent"),
+        ("churn_rate", "basis=contracts;freq=month;denominator=average", "average", "percent"),
+        ("quick_ratio", "gained=new+returned;lost=churned", "ratio", "ratio"),
     ],
 )
 def test_kind_and_unit(metric: str, definition: str, kind: str, unit: str) -> None:

@@ -55,6 +55,8 @@ from engine_cases import (
     visits_at,
     without,
 )
+from flow_cases import REFUSALS as FLOW_REFUSALS
+from flow_cases import SPANS
 
 import loyaltykit as lk
 from loyaltykit._partitions import Part
@@ -202,6 +204,17 @@ def test_flow_cases_against_naive_loops(freq: str) -> None:
     same_as_oracle(
         reference(f"flow_by_{freq}"),
         [{name: row[name] for name in row if name != "key"} for row in flow],
+    )
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_contract_cases_against_naive_loops(freq: str) -> None:
+    rows = [(who, oracles.midnight(a), oracles.midnight(b) if b else None) for who, a, b in SPANS]
+    flow = oracles.contract_flow(rows, freq, dt.datetime(2026, 6, 1))
+    hidden = ("key", "due", "not_renewed")
+    same_as_oracle(
+        reference(f"contract_flow_by_{freq}"),
+        [{name: row[name] for name in row if name not in hidden} for row in flow],
     )
 
 
@@ -604,6 +617,7 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
+REFUSALS |= FLOW_REFUSALS
 REFUSALS |= {
     "answers without a customer": (
         lambda e: lk.one_answer(e.frame({**REPEATED, "id": without([1] * 60, 20)}), "id", "day"),

@@ -24,6 +24,7 @@ from conftest import (
 from logs import FULL_DAY, LOG_FUNCTIONS, SPELLINGS, aware_frame, day, days, dropped, ends, moments
 
 import loyaltykit as lk
+from loyaltykit import _frame, _logs
 from loyaltykit.errors import (
     DataError,
     DroppedRowsWarning,
@@ -496,3 +497,42 @@ def test_as_of_with_a_zone_needs_times_with_one(engine: Engine) -> None:
     log = engine.frame({"id": [1], "day": [FULL_DAY]})
     with pytest.raises(ParameterError, match="has a time zone, but the times have none"):
         lk.customer_flow(log, "id", "day", as_of="2026-03-31T23:59:59+07:00")
+
+
+# ---- what lasts, and what was before ------------------------------------------------------------
+
+
+def test_each_period_lasts_for_the_next_ones() -> None:
+    active = _logs.Activity(np.array([0, 0, 0, 1]), np.array([0, 1, 4, 5]), 0, 6, "month")
+    made = _logs.lasting(active, 2)
+    assert made.customer.tolist() == [0, 0, 0, 0, 0, 0, 1]
+    assert made.period.tolist() == [0, 1, 2, 3, 4, 5, 5]
+    assert _logs.lasting(active, 0) is active
+
+
+def test_what_was_before_does_not_last() -> None:
+    active = _logs.Activity(np.array([0, 0, 1]), np.array([0, 3, 0]), 0, 6, "month", lead=2)
+    made = _logs.lasting(active, 1)
+    assert (made.customer.tolist(), made.period.tolist()) == ([0, 0, 0, 1], [0, 3, 4, 0])
+
+
+def test_too_many_pairs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_logs, "MOST_PAIRS", 5)
+    active = _logs.Activity(np.array([0, 1]), np.array([0, 0]), 0, 6, "day")
+    with pytest.raises(ParameterError, match="grace=2 makes 6 pairs of customer and day: too many"):
+        _logs.lasting(active, 2)
+
+
+def test_the_periods_from_a_day_on() -> None:
+    log = pd.DataFrame(
+        {"id": [1, 1, 2, 3], "day": ["2025-12-31", "2026-02-01", "2026-01-05", None]}
+    )
+    read = _logs.read_log(
+        *(_frame.open_frame(log.dropna()), "id", "day"), as_of="2026-03-31", tz=None, errors="raise"
+    )
+    active = _logs.activity(read, "month", "2026-01-02")
+    assert (active.first, active.span, active.lead) == (671, 4, 2)
+    assert (active.customer.tolist(), active.period.tolist()) == ([0, 0, 1], [0, 2, 0])
+    told, _ = _logs.observed(0, 10**15, "month", "2026-03-31", None, "2026-01-02")
+    assert (told.first, told.span, told.lead) == (671, 4, 2)
+    assert _logs.places(np.array([600, 672, 673, 674]), active).tolist() == [0, 0, 2, 3]

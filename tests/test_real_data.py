@@ -510,3 +510,38 @@ def test_retail_lines_without_a_customer(retail: Any) -> None:
 def test_retail_amounts_are_no_times(retail: Any) -> None:
     with pytest.raises(DataError, match=r"'UnitPrice' holds .*, not dates"):
         lk.customer_flow(retail, "CustomerID", "UnitPrice", errors="coerce")
+
+
+# ---- CDNOW: grace -------------------------------------------------------------------------------
+
+# At the start and churned, over all months known in full, with a grace of 0, 2 and 5 months.
+CDNOW_CHURN = [(53_873, 41_019), (103_182, 30_013), (111_591, 22_664)]
+
+
+@pytest.mark.parametrize("grace", [0, 2, 5])
+def test_cdnow_flow_with_grace(cdnow: Any, months: pd.DataFrame, grace: int) -> None:
+    """Against sets of customers, made the plain pandas way."""
+    calendar = pd.period_range("1997-01", "1998-06", freq="M")
+    came: dict[Any, set[Any]] = {month: set(part["id"]) for month, part in months.groupby("month")}
+    there = [
+        set().union(*(came[month] for month in calendar[max(0, i - grace) : i + 1]))
+        for i in range(len(calendar))
+    ]
+    table = frame_rows(lk.customer_flow(cdnow, "id", "day", grace=grace))
+    assert [row["end"] for row in table] == [len(now) for now in there]
+    coverage = ["unobserved", *["partial"] * grace, *["observed"] * (17 - grace)]
+    assert [row["coverage"] for row in table] == coverage
+    ever: set[Any] = set()
+    for row, before, now in zip(table[1:], there, there[1:], strict=False):
+        ever |= before
+        kinds = (len(now & before), len(before - now), len(now - ever), len((now & ever) - before))
+        assert tuple(row[k] for k in ("retained", "churned", "new", "returned")) == kinds
+
+
+def test_cdnow_churn_falls_with_grace(cdnow: Any) -> None:
+    """A buyer of compact discs comes a few times a year: silence of a month says little."""
+    rates = [
+        frame_rows(lk.pool(lk.churn_rate(cdnow, "id", "day", grace=grace), over="period"))[0]
+        for grace in (0, 2, 5)
+    ]
+    assert [(row["n"], row["churned"]) for row in rates] == CDNOW_CHURN

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 from conftest import CONSTRUCTORS, Engine, column, column_names, dtype_names, frame_rows
 from hypothesis import given, settings
-from random_logs import Case, cases, log_frame
+from random_logs import Case, Contracts, cases, contracts, log_frame
 
 import loyaltykit as lk
+from loyaltykit import datasets
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -383,6 +384,204 @@ def test_parameters_that_are_refused(function: Callable[..., Any]) -> None:
         function(log, "id", "day", freq=None)
     with pytest.raises(TypeError, match="data must be a DataFrame"):
         function([1, 2], "id", "day")
+
+
+# ---- denominators of churn ----------------------------------------------------------------------
+
+# In February: 3 at the start, of whom 1 leaves; 1 is new, and 1 joins and leaves.
+TERMS: dict[str, list[Any]] = {
+    "id": [1, 2, 3, 4, 5],
+    "start": ["2026-01-01", "2026-01-01", "2026-01-20", "2026-02-10", "2026-02-11"],
+    "end": ["2026-02-15", "2026-03-01", None, None, "2026-02-25"],
+}
+
+
+def churn_of(engine: Engine, **options: Any) -> dict[str, Any]:
+    """Return the row of February."""
+    words: dict[str, Any] = {"contract_end": "end", "as_of": "2026-02-28", **options}
+    row: dict[str, Any] = frame_rows(lk.churn_rate(engine.frame(TERMS), "id", "start", **words))[1]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("denominator", "n", "churned", "estimate"),
+    [
+        ("start", 3, 2, 200 / 3),  # the end of February is no longer in force when that closes
+        ("average", 3, 2, 100 * 2 / 2.5),
+        ("start_plus_new", 5, 3, 60.0),
+        ("renewal_due", 2, 2, 100.0),
+    ],
+)
+def test_churn_by_denominator(
+    engine: Engine, denominator: str, n: int, churned: int, estimate: float
+) -> None:
+    row = churn_of(engine, denominator=denominator)
+    assert (row["n"], row["churned"], row["retained"]) == (n, churned, n - churned)
+    assert row["estimate"] == pytest.approx(estimate)
+    assert row["definition"] == f"basis=contracts;freq=month;denominator={denominator}"
+    assert row["unit"] == "percent"
+    if denominator != "average":
+        low, high = oracles.wilson_interval(churned, n, 0.95)
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((100 * low, 100 * high))
+
+
+def test_a_renewal_keeps_the_customer(engine: Engine) -> None:
+    columns: dict[str, list[Any]] = {
+        "id": [1, 1, 2, 3],
+        "start": ["2026-01-01", "2026-02-15", "2026-01-01", "2026-01-01"],
+        "end": ["2026-02-15", None, "2026-02-15", "2026-06-01"],
+    }
+    rates = lk.churn_rate(
+        *(engine.frame(columns), "id", "start"),
+        contract_end="end",
+        as_of="2026-02-28",
+        denominator="renewal_due",
+    )
+    february = frame_rows(rates)[1]
+    assert (february["n"], february["retained"], february["churned"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("method", ["wilson", "clopper_pearson", "jeffreys", "agresti_coull"])
+def test_limits_by_the_average_are_those_of_the_share(engine: Engine, method: str) -> None:
+    """R(p) = p S / (S - p S / 2 + J / 2), with S = 3 and J = 1 of 2 at the end."""
+    row = churn_of(engine, denominator="average", method=method)
+    assert (row["n"], row["churned"], row["end"]) == (3, 2, 2)
+    share = getattr(oracles, f"{method}_interval")(2, 3, 0.95)
+    low, high = (100 * p * 3 / (3 - p * 3 / 2 + 1 / 2) for p in share)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=1e-5)
+    near = (2 / 3 - 1e-6, 2 / 3 + 1e-6)
+    below, above = (100 * p * 3 / (3 - p * 3 / 2 + 1 / 2) for p in near)
+    derivative = (above - below) / 2e-6
+    assert row["std_error"] == pytest.approx(derivative * (2 / 3 * 1 / 3 / 3) ** 0.5)
+
+
+def test_the_average_can_pass_100_and_is_null_without_a_start(engine: Engine) -> None:
+    log = engine.frame(log_of("1 2026-01-05, 2 2026-01-09, 3 2026-03-01"))
+    rates = frame_rows(lk.churn_rate(log, "id", "day", denominator="average"))
+    assert [row["estimate"] for row in rates] == [None, 200.0, None]
+    assert [row["n"] for row in rates] == [None, 2, 0]
+    assert [row["end"] for row in rates] == [None, 0, 1]
+    assert 0 <= rates[1]["ci_low"] < 200 == rates[1]["ci_high"]
+    none = frame_rows(lk.churn_rate(log, "id", "day", denominator="average", method="none"))
+    assert (none[1]["estimate"], none[1]["ci_low"]) == (200.0, None)
+
+
+@pytest.mark.parametrize("denominator", ["start", "average", "start_plus_new", "renewal_due"])
+@unhurried
+@given(case=contracts())
+def test_every_denominator_is_made_of_sets(denominator: str, case: Contracts) -> None:
+    frame, keywords = case.arguments("pandas")
+    rates = frame_rows(lk.churn_rate(frame, "id", "start", denominator=denominator, **keywords))
+    naive = oracles.contract_flow(
+        case.rows, case.freq, case.until, case.key_at, observed_from=case.observed_from
+    )
+    wanted = []
+    for row in naive:
+        base, gone = row["start"], row["churned"]
+        if denominator == "start_plus_new":
+            brief = row["joined_and_left"]
+            base, gone = base + row["new"] + row["returned"] + brief, gone + brief
+        if denominator == "renewal_due":
+            base, gone = row["due"], row["not_renewed"]
+        whole = (row["start"] + row["end"]) / 2 if denominator == "average" else base
+        rate = 100 * gone / whole if base else None
+        wanted.append((row["key"], row["period"], base, gone, rate, whole))
+    there = {key for key, *_, whole in wanted if whole or not case.changes}
+    found = [(r.get("key"), r["period"], r["n"], r["churned"]) for r in rates]
+    assert found == [row[:4] for row in wanted if row[0] in there]
+    for row, other in zip(rates, [w for w in wanted if w[0] in there], strict=True):
+        assert row["estimate"] == pytest.approx(other[4])
+        if row["estimate"] is not None:
+            assert 0 <= row["ci_low"] <= row["estimate"] <= row["ci_high"]
+
+
+@unhurried
+@given(case=contracts(split=True))
+def test_retention_by_segment_pools_to_retention(case: Contracts) -> None:
+    frame, keywords = case.arguments("pandas")
+    split = lk.retention_rate(frame, "id", "start", **keywords)
+    keywords = {name: keywords[name] for name in keywords if name not in ("by", "segments")}
+    whole = frame_rows(lk.retention_rate(frame, "id", "start", **keywords))
+    pooled = {row["period"]: row for row in frame_rows(lk.pool(split, over="key"))}
+    for row in whole:
+        # Where nobody was ever at the start, no group has a rate.
+        assert pooled.get(row["period"], {"n": 0})["n"] == row["n"]
+        if row["n"]:
+            assert pooled[row["period"]] == row
+
+
+@pytest.mark.parametrize("denominator", ["average", "start_plus_new", "renewal_due"])
+def test_denominators_pool_over_periods_and_groups(denominator: str) -> None:
+    table = datasets.sample_contracts(900, rng=2)
+    options: dict[str, Any] = {"contract_end": "end", "as_of": "2025-12-31"}
+    options |= {"denominator": denominator, "observed_from": "2025-01-01"}
+    whole = lk.churn_rate(table, "customer", "start", **options)
+    split = lk.churn_rate(table, "customer", "start", by="sector", **options)
+    pd.testing.assert_frame_equal(lk.pool(split, over="sector"), whole)
+    (year,) = frame_rows(lk.pool(whole, over="period"))
+    assert year["churned"] == sum(column(whole, "churned"))
+    base = year["n"]
+    if denominator == "average":
+        base = (year["n"] + year["end"]) / 2
+        assert year["end"] == sum(column(whole, "end"))
+    assert year["estimate"] == pytest.approx(100 * year["churned"] / base)
+    if denominator == "average":
+        with pytest.raises(ParameterError, match=r"compare takes shares.* denominator='average'"):
+            lk.compare(split, "sector")
+        with pytest.raises(ParameterError, match=r"explain_change takes shares.* is none"):
+            lk.explain_change(split, "period", reference="previous", segment="sector")
+    else:
+        assert len(lk.compare(split, "sector")) > 0
+        assert len(lk.explain_change(split, "period", reference="previous", segment="sector")) > 0
+
+
+# ---- presets ------------------------------------------------------------------------------------
+
+
+def test_presets_name_the_denominator(engine: Engine) -> None:
+    """ChartMogul's page: 100 at the start, 12 churned, of whom 1 came back and 1 had joined."""
+    ids = [*range(100), 2, 200]
+    start = [*["2026-01-01"] * 100, "2026-02-20", "2026-02-10"]
+    end = [*["2026-02-15"] * 11, *[None] * 89, None, "2026-02-20"]
+    frame = engine.frame({"id": ids, "start": start, "end": end})
+    options: dict[str, Any] = {"contract_end": "end", "as_of": "2026-02-28"}
+    rates = lk.churn_rate(frame, "id", "start", like="chartmogul", **options)
+    assert (frame_rows(rates)[1]["n"], frame_rows(rates)[1]["estimate"]) == (100, 10.0)
+    plain = lk.churn_rate(frame, "id", "start", **options)
+    assert frame_rows(rates) == frame_rows(plain)
+    stripe = lk.churn_rate(frame, "id", "start", like="stripe", **options)
+    named = lk.churn_rate(frame, "id", "start", denominator="start_plus_new", **options)
+    assert frame_rows(stripe) == frame_rows(named)
+    assert (frame_rows(stripe)[1]["n"], frame_rows(stripe)[1]["churned"]) == (101, 11)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"denominator": "begin"}, r"^denominator='begin' is not one of 'start', 'average'"),
+        ({"like": "mogul"}, r"^like='mogul' is not one of 'chartmogul', 'stripe'"),
+        (
+            {"like": "chartmogul", "denominator": "average"},
+            r"^denominator='average' contradicts like='chartmogul', whose is 'start'",
+        ),
+        (
+            {"like": "stripe", "denominator": "renewal_due"},
+            r"^denominator='renewal_due' contradicts like='stripe', whose is 'start_plus_new'",
+        ),
+        (
+            {"like": "stripe", "contract_end": None},
+            r"^like='stripe' needs contract_end: that tool counts subscriptions",
+        ),
+        (
+            {"denominator": "renewal_due", "contract_end": None},
+            r"^denominator='renewal_due' needs contract_end",
+        ),
+    ],
+)
+def test_contradictions_are_refused(options: dict[str, Any], message: str) -> None:
+    words: dict[str, Any] = {"contract_end": "end", "as_of": "2026-02-28", **options}
+    with pytest.raises(ParameterError, match=message):
+        lk.churn_rate(pd.DataFrame(TERMS), "id", "start", **words)
 
 
 # ---- against the naive answer -------------------------------------------------------------------

@@ -101,6 +101,23 @@ def test_counts_of_text_are_refused_and_columns_of_nulls_are_empty() -> None:
     assert read(table.assign(**nothing)).n.tolist() == [0]
 
 
+def test_an_end_may_be_more_than_the_start() -> None:
+    contracts = pd.DataFrame({"id": [1, 2], "start": ["2026-01-01", "2026-01-05"], "end": None})
+    contracts["end"] = pd.to_datetime(contracts["end"])
+    table = lk.churn_rate(
+        *(contracts, "id", "start"),
+        contract_end="end",
+        as_of="2026-01-31",
+        denominator="average",
+    )
+    sample = read(table)
+    assert (sample.kind, sample.n.tolist(), sample.counts["end"].tolist()) == ("average", [1], [2])
+    with pytest.raises(ParameterError, match=r"f takes shares.*denominator='average' is none"):
+        _samples.refuse_ratios(sample, "f")
+    with pytest.raises(ParameterError, match="'churned' is more than n in 1 row"):
+        read(table.assign(churned=2))
+
+
 def test_what_is_refused() -> None:
     table = lk.csat_from_counts(satisfied=[1, 2], n=[4, 5])
     other = lk.nps_from_counts(promoters=1, detractors=0, n=3)

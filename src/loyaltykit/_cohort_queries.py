@@ -11,9 +11,19 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from loyaltykit import _checks, _cohort_rows, _cohorts, _lazy, _logs, _queries
+from loyaltykit import (
+    _checks,
+    _cohort_rows,
+    _cohorts,
+    _contract_queries,
+    _contracts,
+    _lazy,
+    _logs,
+    _queries,
+)
 from loyaltykit._cohort_rows import NOWHERE, Asked
 from loyaltykit._cohorts import AGE, DONE, MEMBERS
+from loyaltykit._contract_queries import FIRST, LAST
 from loyaltykit._frame import ID, OWN, PERIOD, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 
@@ -23,6 +33,7 @@ _COHORT, _FIRST, _EXACT, _TOLD, _ORIGIN = (
 _STARTS, _ACTIVE, _AMOUNT, _START = (
     OWN + name for name in ("starts", "active", "sum", "start sum")
 )
+_STOP, _LOW, _HIGH = (OWN + name for name in ("exact stop", "low", "high"))
 _START_SUMS, _CELL_SUMS = (
     [OWN + name for name in names] for names in (_cohorts.START_SUMS, _cohorts.CELL_SUMS)
 )
@@ -36,25 +47,34 @@ def counted(
     by: Sequence[str],
     lookup: Query | None,
     asked: Asked,
+    contract_end: str | None = None,
     **options: Any,
 ) -> _cohorts.Counts:
     """Count customers by cohort, completed windows and age, as `_cohorts.counted`."""
     keep = list(by) if lookup is None else []
-    if not asked.by_periods:
-        query = _with_flags(query, asked)
-        if asked.amount is not None:
-            query = _with_amounts(query, asked.amount, options["errors"])
-        query = _with_exact(query, time, options["tz"])
-        keep += [name for name in (MOMENT, _EXACT, _STARTS, _ACTIVE) if name not in keep]
-        keep += [_AMOUNT] if asked.amount is not None else []
-    log = _queries.read_log(query, customer, time, keep=keep, **options)
+    if contract_end is not None:
+        for name, made in ((time, _EXACT), (contract_end, _STOP)):
+            query = _with_exact(query, name, options["tz"], made)
+        keep += [_EXACT, _STOP]
+        log = _contract_queries.read(query, customer, time, contract_end, keep=keep, **options)
+        log = log._replace(active=_cohort_rows.reported_only(log.active))
+    else:
+        if not asked.by_periods:
+            query = _with_flags(query, asked)
+            if asked.amount is not None:
+                query = _with_amounts(query, asked.amount, options["errors"])
+            query = _with_exact(query, time, options["tz"], _EXACT)
+            keep += [MOMENT, _EXACT, _STARTS, _ACTIVE]
+            keep += [_AMOUNT] if asked.amount is not None else []
+        log = _queries.read_log(query, customer, time, keep=keep, **options)
     since = _logs.first_reported(asked.observed_from, log.end, log.zone, options["freq"])
     active = _cohort_rows.reported(log.active, since)
     rows, split = _queries.split_of(log, customer, by, lookup) if by else (log.rows, None)
-    if asked.by_periods:
-        aged = _aged_periods(rows)
+    end = _cohort_rows.window_end(log.end, log.zone, asked)
+    if contract_end is not None:
+        aged = _aged_terms(rows, end, asked)
     else:
-        aged = _aged(rows, _cohort_rows.window_end(log.end, log.zone, asked), asked)
+        aged = _aged_periods(rows) if asked.by_periods else _aged(rows, end, asked)
     aged = aged.filter(nw.col(_COHORT).is_between(active.first, active.first + active.span - 1))
     seen = _distinct(aged, asked)
     if split is not None:
@@ -102,11 +122,11 @@ def _with_amounts(query: Query, name: str, errors: str) -> Query:
     return query.with_columns(nw.when(counts).then(amount).otherwise(nw.lit(0.0)).alias(_AMOUNT))
 
 
-def _with_exact(query: Query, time: str, tz: str | None) -> Query:
-    """Return the rows with _EXACT, their moments by way of UTC; naive times stay as they are."""
+def _with_exact(query: Query, time: str, tz: str | None, made: str) -> Query:
+    """Return the rows with their moments by way of UTC; naive times stay as they are."""
     aware = getattr(query.collect_schema()[time], "time_zone", None) is not None
     query, _ = _lazy.with_clock(query, time, "UTC" if aware else tz)
-    return query.with_columns(_lazy.moment(query).alias(_EXACT)).drop(CLOCK)
+    return query.with_columns(_lazy.moment(query).alias(made)).drop(CLOCK)
 
 
 # ---- customers ----------------------------------------------------------------------------------
@@ -140,6 +160,42 @@ def _aged(rows: Query, end: int, asked: Asked) -> Query:
     left = end - nw.col(_ORIGIN)
     left = nw.when(left > 0).then(left).otherwise(nw.lit(0))
     return rows.with_columns(age.alias(AGE), _lazy.quotient(left, asked.length).alias(DONE))
+
+
+def _aged_terms(rows: Query, end: int, asked: Asked) -> Query:
+    """Return who is in force at which age, as `_cohort_rows.people_of_terms`; and all NOWHERE."""
+    period, start = nw.col(PERIOD), nw.col(_EXACT)
+    known = period > _contracts.NEVER
+    rows = rows.with_columns(
+        nw.when(known).then(period).alias(_COHORT), nw.when(known).then(start).alias(_ORIGIN)
+    )
+    rows = rows.with_columns(*(nw.col(name).min().over(ID) for name in (_COHORT, _ORIGIN)))
+    rows = rows.filter(~nw.col(_COHORT).is_null())
+    if asked.length is None:
+        low, high = (nw.col(name) - nw.col(_COHORT) for name in (FIRST, LAST))
+        done = nw.lit(0)
+    else:
+        length, origin = asked.length, nw.col(_ORIGIN)
+        stop = nw.when(nw.col(_STOP) <= end).then(nw.col(_STOP)).otherwise(nw.lit(end + 1))
+        low, high = (_lazy.quotient(part - origin + (length - 1), length) for part in (start, stop))
+        high, done = high - 1, _lazy.quotient(end - origin, length) + 1
+    low = nw.when(low > 0).then(low).otherwise(nw.lit(0))
+    columns = {DONE: done, _LOW: low, _HIGH: high}
+    rows = rows.with_columns(*(made.cast(nw.Int64).alias(name) for name, made in columns.items()))
+    reach = rows.filter(nw.col(_LOW) <= nw.col(_HIGH))
+    facts = _lazy.only_row(
+        reach.select(
+            nw.col(_HIGH).max().alias("most"),
+            _lazy.total(nw.col(_HIGH) - nw.col(_LOW) + 1, "total"),
+        )
+    )
+    _contracts.refuse_many(facts["total"] or 0, "window")
+    ages = list(range((facts["most"] or 0) + 1))
+    held = reach.join(_lazy.table_beside(rows, {AGE: ages}, [int]), how="cross")
+    age = nw.col(AGE).cast(nw.Int64).alias(AGE)
+    held = held.filter((nw.col(AGE) >= nw.col(_LOW)) & (nw.col(AGE) <= nw.col(_HIGH)))
+    everybody = rows.select(ID, _COHORT, DONE, _lazy.integer(NOWHERE, AGE))
+    return nw.concat([held.select(ID, _COHORT, DONE, age), everybody], how="vertical")
 
 
 def _distinct(aged: Query, asked: Asked) -> Query:

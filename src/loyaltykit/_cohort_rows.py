@@ -5,12 +5,13 @@ Ages count calendar periods, or windows of one length from each customer's own f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame, _logs, _splits
+from loyaltykit import _calendar, _checks, _codes, _contracts, _frame, _logs, _splits
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
     return_event: str | None = None
     amount: str | None = None
     observed_from: Any = None
+    contracts: bool = False
 
     @property
     def columns(self) -> dict[str, str]:
@@ -74,6 +76,22 @@ class Rows(NamedTuple):
     starts: BoolArray | None
     returns: BoolArray | None
     amount: FloatArray | None
+
+
+class Terms(NamedTuple):
+    """Contracts: their first and last period, as `_contracts.Ranges`, and their moments.
+
+    Periods count from the first one reported. Moments are microseconds by way of UTC; one of an
+    end that has not been observed is after it.
+    """
+
+    customer: IntArray
+    began: IntArray
+    known: BoolArray
+    first: IntArray
+    last: IntArray
+    start: IntArray
+    stop: IntArray
 
 
 class People(NamedTuple):
@@ -185,6 +203,79 @@ def people_of_rows(rows: Rows, size: int, end: int, asked: Asked) -> People:
         age //= asked.length
     amount = None if rows.amount is None else _taken(counts, rows.amount)[0]
     return _people(cohort, done, who, age, amount, asked)
+
+
+def people_of_terms(terms: Terms, size: int, end: int, asked: Asked) -> People:
+    """Return what contracts say of their customers: active is who is in force.
+
+    Of calendar periods that is when they close, of windows at the moment they begin; the first
+    contract tells the cohort.
+    """
+    who, known = terms.customer, terms.known
+    cohort, done = np.full(size, _LATE), np.zeros(size, dtype=np.int64)
+    np.minimum.at(cohort, who[known], terms.began[known])
+    cohort[cohort == _LATE] = NOWHERE
+    low, high = terms.first - cohort[who], terms.last - cohort[who]
+    if asked.length is not None:
+        origin = np.full(size, end + 1)
+        np.minimum.at(origin, who[known], terms.start[known])
+        done = np.maximum((end - origin) // asked.length + 1, 0)
+        stop = np.minimum(terms.stop, end + 1)
+        low, high = (-((origin[who] - part) // asked.length) for part in (terms.start, stop))
+        high -= 1
+    low = np.maximum(low, 0)
+    rows = np.flatnonzero((cohort[who] >= 0) & (low <= high))
+    length = (high - low + 1)[rows]
+    total = int(length.sum())
+    _contracts.refuse_many(total, "window")
+    begins = np.cumsum(length) - length
+    age = np.arange(total) + np.repeat(low[rows] - begins, length)
+    return _people(cohort, done, np.repeat(who[rows], length), age, None, asked)
+
+
+def read_terms(
+    frame: _frame.Frame,
+    customer: str,
+    time: str,
+    contract_end: str,
+    freq: str,
+    asked: Asked,
+    options: dict[str, Any],
+) -> tuple[_logs.Log, _logs.Activity, Terms | None]:
+    """Return the log of the starts of contracts, the periods to report, and the contracts."""
+    contracts = _contracts.read(frame, customer, time, contract_end, **options)
+    log, ends = contracts.log, contracts.ends
+    since = _logs.first_reported(asked.observed_from, log.end, log.zone, freq)
+    if log.end is None or not len(log.times):
+        return log, _logs.nobody(0, 0, freq), None
+    moments = [log.times, ends]
+    if log.zone is not None:
+        exact = _contracts.times_of(frame, time, contract_end, "UTC", "coerce")
+        moments = [t.values if log.kept is None else t.values[log.kept] for t in exact]
+    ranges = _contracts.ranges(log.times, ends, log.end, freq)
+    opens = int(_calendar.period_codes(_calendar.day_numbers(log.times.min()[np.newaxis]), freq)[0])
+    active = _logs.from_first(opens, log.end, since, freq)
+    active = reported_only(active)
+    return log, active, terms_of(log.customer, ranges, moments, active)
+
+
+def reported_only(active: _logs.Activity) -> _logs.Activity:
+    """Return the periods without those that come before the first one to report."""
+    lead = active.lead
+    return active._replace(first=active.first + lead, span=active.span - lead, lead=0)
+
+
+def terms_of(
+    who: IntArray,
+    ranges: _contracts.Ranges,
+    moments: Sequence[_frame.TimeArray],
+    active: _logs.Activity,
+) -> Terms:
+    """Return contracts with periods counted from the first one reported."""
+    start, stop = (_splits.microseconds(values) for values in moments)
+    stop = np.where(np.isnat(moments[1]), _LATE, stop)
+    first, last, began = (part - active.first for part in ranges[:3])
+    return Terms(who, began, ranges.began > _contracts.NEVER, first, last, start, stop)
 
 
 def _taken(rows: BoolArray | None, *columns: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:

@@ -70,22 +70,29 @@ def counted(
     tz: str | None,
     errors: str,
     asked: Asked,
+    contract_end: str | None = None,
 ) -> Counts:
-    """Count the cohorts of a log in memory."""
+    """Count the cohorts of a log in memory, or of contracts."""
     options = {"as_of": as_of, "tz": tz, "errors": errors}
-    amount = None
-    if asked.amount is not None:
-        frame, amount = _cohort_rows.with_amounts(frame, asked, errors)
-    log = _logs.read_log(frame, customer, time, ordered=False, **options)
-    since = _logs.first_reported(asked.observed_from, log.end, log.zone, freq)
-    if asked.by_periods or not len(log.times):
-        active = _cohort_rows.reported(_logs.activity(log, freq), since)
-        people = None
-    else:
-        active, rows = _cohort_rows.read(frame, time, log, freq, since, asked, amount)
-        people = _cohort_rows.people_of_rows(
-            rows, len(log.ids), _cohort_rows.window_end(log.end, log.zone, asked), asked
+    amount, people = None, None
+    if contract_end is not None:
+        log, active, terms = _cohort_rows.read_terms(
+            frame, customer, time, contract_end, freq, asked, options
         )
+        if terms is not None:
+            end = _cohort_rows.window_end(log.end, log.zone, asked)
+            people = _cohort_rows.people_of_terms(terms, len(log.ids), end, asked)
+    else:
+        if asked.amount is not None:
+            frame, amount = _cohort_rows.with_amounts(frame, asked, errors)
+        log = _logs.read_log(frame, customer, time, ordered=False, **options)
+        since = _logs.first_reported(asked.observed_from, log.end, log.zone, freq)
+        if asked.by_periods or not len(log.times):
+            active = _cohort_rows.reported(_logs.activity(log, freq), since)
+        else:
+            active, rows = _cohort_rows.read(frame, time, log, freq, since, asked, amount)
+            end = _cohort_rows.window_end(log.end, log.zone, asked)
+            people = _cohort_rows.people_of_rows(rows, len(log.ids), end, asked)
     split = _splits.read_split(frame, log, customer, by, lookup)
     tables = tables_of(active, people, split, asked)
     present = np.asarray(tables.members.any(axis=(1, 2)))
@@ -306,8 +313,9 @@ def _rolling_coverage(
     if asked.floor is not None:
         first, last = (times - times % asked.floor for times in (first, last))
     length = asked.length or 1
+    ahead = int(asked.contracts)  # contracts are looked at when a window begins
     most, least = (
-        _cohort_rows.windows(np.maximum(end - times, 0) // length, asked)[:, np.newaxis]
+        _cohort_rows.windows(np.maximum((end - times) // length + ahead, 0), asked)[:, np.newaxis]
         for times in (first, last)
     )
     age = np.arange(n.shape[2])

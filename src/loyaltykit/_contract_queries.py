@@ -15,12 +15,13 @@ from loyaltykit import _checks, _contracts, _lazy, _logs, _queries
 from loyaltykit._contracts import NEVER
 from loyaltykit._frame import ID, PERIOD, Query
 from loyaltykit._lazy import CLOCK, MOMENT
+from loyaltykit._queries import STOP
 
 # Of a contract, beside PERIOD, in which it begins: the rest of `_contracts.Ranges`.
 FIRST, LAST, ENDED = "lk first", "lk last", "lk ended"
-# The moment of its end, and the first period that starts then or later.
-STOP, _STOPS = "lk stop", "lk stops"
-_FROM, _TO, _PLACE, _KNOWN, _ANY = "lk from", "lk to", "lk place", "lk known", "lk any"
+# The first period that starts at its end or later.
+_STOPS = "lk stops"
+_FROM, _TO, _PLACE = "lk from", "lk to", "lk place"
 
 
 class Stock(NamedTuple):
@@ -48,23 +49,17 @@ def read(
 
     Also MOMENT and STOP, the microseconds of start and end.
     """
-    query, zone = _with_moments(query, customer, time, contract_end, freq, tz, errors)
-    ended = nw.col(STOP).is_null() & ~nw.col(contract_end).is_null()
-    also = ended | _known(nw.col(STOP) < nw.col(MOMENT))
-    log = _queries.until(
-        query,
-        zone,
-        customer,
-        time,
-        freq=freq,
-        as_of=as_of,
-        tz=tz,
-        errors=errors,
-        observed_from=observed_from,
-        also=also,
-        unusable=_contracts.UNUSABLE,
-        closing=True,
-    )
+    query, zone, end_zone = _with_moments(query, customer, time, contract_end, freq, tz)
+    facts = _queries.facts_of(query, time, contract_end)
+    if tz is not None and end_zone is None and facts["ending"]:
+        _checks.naive_times(tz, contract_end)
+    one_zone = (zone is None) == (end_zone is None)
+    _queries.refuse_ends(query, time, contract_end, errors, facts, one_zone=one_zone)
+    _queries.refuse(query, customer, time, tz, zone, errors, facts)
+    strange = nw.col(STOP).is_null() & ~nw.col(contract_end).is_null()
+    dropped = _queries.unusable() | strange | _lazy.known(nw.col(STOP) < nw.col(MOMENT))
+    options: dict[str, Any] = {"why": _contracts.UNUSABLE, "closing": True}
+    log = _queries.until(query, facts, dropped, freq, as_of, zone, observed_from, **options)
     log = log._replace(active=_contracts.periods(log.active))
     end = np.datetime64(0, "D") if log.end is None else log.end
     closing, last = int(end.astype("datetime64[us]").astype(np.int64)), _logs.last_period(end, freq)
@@ -86,39 +81,18 @@ def read(
 
 
 def _with_moments(
-    query: Query,
-    customer: str,
-    time: str,
-    contract_end: str,
-    freq: str,
-    tz: str | None,
-    errors: str,
-) -> tuple[Query, str | None]:
-    """Return the rows with ID, CLOCK and MOMENT of the start, STOP and _STOPS, and the zone."""
+    query: Query, customer: str, time: str, contract_end: str, freq: str, tz: str | None
+) -> tuple[Query, str | None, str | None]:
+    """Return the rows with ID, CLOCK and MOMENT of the start, STOP and _STOPS; and the zones."""
     schema = query.collect_schema()
     zones = [getattr(schema[name], "time_zone", None) for name in (time, contract_end)]
     own = tz if zones[1] is None else tz or zones[0] or zones[1]
     query, _ = _lazy.with_clock(query, contract_end, own)
-    facts = {"any": _lazy.number(~nw.col(CLOCK).is_null(), _ANY)}
-    found = _queries.refuse_bad_ends(query, contract_end, errors, facts)
-    if tz is not None and zones[1] is None and found[_ANY]:
-        _checks.naive_times(tz, contract_end)
     stops = _lazy.next_start(query, freq).alias(_STOPS)
     query = query.with_columns(_lazy.moment(query).alias(STOP), stops)
     query = query.drop(CLOCK, _lazy.TEXT, strict=False)
     query, zone = _queries.timed(query, customer, time, tz)
-    facts = {
-        "any": _lazy.number(~nw.col(CLOCK).is_null(), "any"),
-        "back": _lazy.number(_known(nw.col(STOP) < nw.col(MOMENT)), "back"),
-    }
-    both = _queries.refuse_bad_ends(query, time, errors, facts)
-    if both["any"] and found[_ANY] and (zones[0] is None) != (zones[1] is None):
-        _checks.one_zone(time, contract_end)
-    if both["back"] and errors == "raise":
-        wrong = query.filter(nw.col(STOP) < nw.col(MOMENT))
-        shown = _lazy.shown(wrong, contract_end)
-        _checks.ends_before_start(contract_end, time, both["back"], shown)
-    return query, zone
+    return query, zone, own if zones[1] else None
 
 
 def stock(rows: Query, active: _logs.Activity) -> Stock:
@@ -133,8 +107,8 @@ def stock(rows: Query, active: _logs.Activity) -> Stock:
         _either(early, nw.lit(low), _at_least(last, low)).alias(_TO),
     )
     reach = reach.unique()
-    length = _lazy.only_row(reach.select(_lazy.total(nw.col(_TO) - nw.col(_FROM) + 1, _KNOWN)))
-    _contracts.refuse_many(length[_KNOWN] or 0, active.freq)
+    length = _lazy.total(nw.col(_TO) - nw.col(_FROM) + 1, "total")
+    _contracts.refuse_many(_lazy.only_row(reach.select(length))["total"] or 0, active.freq)
     places = _lazy.table_beside(rows, {_PLACE: list(range(low, low + active.span))}, [int])
     held = reach.join(places, how="cross")
     held = held.filter((nw.col(_PLACE) >= nw.col(_FROM)) & (nw.col(_PLACE) <= nw.col(_TO)))
@@ -145,11 +119,6 @@ def stock(rows: Query, active: _logs.Activity) -> Stock:
         brief = brief.join(others, on=[ID, PERIOD], how="anti")
     due = rows.filter(nw.col(ENDED) >= opening).select(ID, nw.col(ENDED).alias(PERIOD)).unique()
     return Stock(held, brief, due.join(opened, on=[ID, PERIOD], how="semi"))
-
-
-def _known(condition: nw.Expr) -> nw.Expr:
-    """Return a condition that is false where it is null."""
-    return nw.when(condition).then(nw.lit(True)).otherwise(nw.lit(False))
 
 
 def _either(condition: nw.Expr, one: Any, other: Any) -> nw.Expr:

@@ -129,8 +129,8 @@ def from_counts(
         return _net(above, below, n, method, confidence_level)
     share = _share(counts[_SHARE_OF[metric]], n, method, confidence_level)
     if kind == AVERAGE:
-        return _per_average(share, counts["retained"], counts["end"], n)
-    return _odds(share, counts["lost"]) if kind == RATIO else share
+        return _per_average(share, counts["churned"], counts["end"], n)
+    return _odds(share, counts["gained"], counts["lost"]) if kind == RATIO else share
 
 
 def from_weights(
@@ -320,7 +320,7 @@ def _revenue(
     return Estimate(100 * ratio, 100 * error, 100 * (ratio - margin), 100 * (ratio + margin))
 
 
-def _per_average(share: Estimate, retained: IntArray, end: IntArray, n: IntArray) -> Estimate:
+def _per_average(share: Estimate, churned: IntArray, end: IntArray, n: IntArray) -> Estimate:
     r"""Return churned customers per average of start and end, from the share of the start.
 
     With the share p of n, and j who joined, the end is n - p n + j, and the rate
@@ -330,31 +330,31 @@ def _per_average(share: Estimate, retained: IntArray, end: IntArray, n: IntArray
 
     rises in p; j is taken as given.
     """
-    joined = _as_float(end) - _as_float(retained)
     size = np.where(n > 0, _as_float(n), np.nan)
-    whole = size + joined / 2.0
+    base = (size + end) / 2.0
+    whole = base + churned / 2.0  # n + j / 2
 
     def rate(percent: FloatArray) -> FloatArray:
         made: FloatArray = percent * size / (whole - percent / 100.0 * size / 2.0)
         return made
 
-    base = whole - share.estimate / 100.0 * size / 2.0
     error = share.std_error * size * whole / (base * base)
-    return Estimate(rate(share.estimate), error, rate(share.ci_low), rate(share.ci_high))
+    return Estimate(100.0 * churned / base, error, rate(share.ci_low), rate(share.ci_high))
 
 
-def _odds(share: Estimate, lost: IntArray) -> Estimate:
+def _odds(share: Estimate, gained: IntArray, lost: IntArray) -> Estimate:
     """Return a share's odds, p / (1 - p), null where nothing is lost."""
-    some = lost > 0
+    some = np.where(lost > 0, _as_float(lost), np.nan)
 
     def odds(percent: FloatArray) -> FloatArray:
-        part = np.where(some, percent / 100.0, np.nan)
+        part = np.where(lost > 0, percent / 100.0, np.nan)
         made: FloatArray = part / (1.0 - part)
         return made
 
-    rest = np.where(some, 1.0 - share.estimate / 100.0, np.nan)
-    error = share.std_error / 100.0 / (rest * rest)
-    return Estimate(odds(share.estimate), error, odds(share.ci_low), odds(share.ci_high))
+    # 1 - p is what was lost of all.
+    total = gained + some
+    error = share.std_error / 100.0 * (total / some) ** 2
+    return Estimate(gained / some, error, odds(share.ci_low), odds(share.ci_high))
 
 
 def _percent(part: IntArray, whole: IntArray) -> FloatArray:

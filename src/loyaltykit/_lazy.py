@@ -63,6 +63,11 @@ def number(condition: nw.Expr, name: str) -> nw.Expr:
     return total(flag, name)
 
 
+def known(condition: nw.Expr) -> nw.Expr:
+    """Return a condition that is false where it is null."""
+    return nw.when(condition).then(nw.lit(True)).otherwise(nw.lit(False))
+
+
 def total(column: nw.Expr, name: str) -> nw.Expr:
     """Return a sum as a 64-bit integer, which DuckDB would make a decimal."""
     return column.sum().cast(nw.Int64).alias(name)

@@ -23,6 +23,7 @@ from loyaltykit import (
     _partitions,
     _splits,
 )
+from loyaltykit._contract_partitions import START, STOP
 from loyaltykit._frame import PERIOD, N
 
 
@@ -81,23 +82,30 @@ def cohorts(
     lookup: _dask.Partitions | None,
     freq: str,
     asked: _cohort_rows.Asked,
+    contract_end: str | None = None,
     **options: Any,
 ) -> _cohorts.Counts:
-    """Count the cohorts of a log."""
-    active, end, zone = _partitions.observed(
-        source, customer, time, None, freq=freq, asked=asked, **options
-    )
+    """Count the cohorts of a log, or of contracts."""
+    own, tz = [] if lookup is not None else by, options["tz"]
+    if contract_end is None:
+        told = _partitions.observed(source, customer, time, None, freq=freq, asked=asked, **options)
+    else:
+        told = _contract_partitions.observed(
+            source, customer, time, contract_end, freq=freq, **options
+        )
+    active, end, zone = told
+    active = _cohort_rows.reported_only(active)
     since = _logs.first_reported(asked.observed_from, end, zone, freq)
-    own = [] if lookup is not None else by
     if end is None or not active.span:
         nobody = _nobody(source, lookup, by, _cohorts.no_rows(asked))
         return _cohorts.from_cells(nobody, by, active, end, zone, asked)
-    if asked.by_periods:
-        rows = _partitions.distinct(source, customer, time, own, options["tz"], end, freq=freq)
+    if contract_end is not None:
+        names = (customer, time, contract_end, own)
+        rows = _contract_partitions.distinct(source, *names, tz, end, freq=freq, moments=True)
+    elif asked.by_periods:
+        rows = _partitions.distinct(source, customer, time, own, tz, end, freq=freq)
     else:
-        rows = _partitions.rows(
-            source, customer, time, own, options["tz"], end, freq=freq, asked=asked
-        )
+        rows = _partitions.rows(source, customer, time, own, tz, end, freq=freq, asked=asked)
     active = _cohort_rows.reported(active, since)
     tell = functools.partial(
         _cohorts_of, customer=customer, by=by, active=active, end=end, zone=zone, asked=asked
@@ -193,14 +201,18 @@ def _cohorts_of(
 ) -> Any:
     """Count the customers of one partition: the rows of `_cohorts.rows_of`, with their keys."""
     frame = _frame.positional(_frame.open_frame(part))
-    people = None
-    if asked.by_periods:
+    people, until = None, _cohort_rows.window_end(end, zone, asked)
+    if asked.contracts:
+        log, ranges = _contract_partitions.ranges(frame, customer, end, zone)
+        moments = [frame[name].to_numpy() for name in (START, STOP)]
+        terms = _cohort_rows.terms_of(log.customer, ranges, moments, active)
+        people = _cohort_rows.people_of_terms(terms, len(log.ids), until, asked)
+    elif asked.by_periods:
         log, active = _pairs(frame, customer, active, end, zone)
     else:
         periods = frame[PERIOD].to_numpy()
         log = _partitions.log_of(frame, customer, periods, end, zone)
         rows = _partitions.rows_of(frame, log.customer, periods - active.first, asked)
-        until = _cohort_rows.window_end(end, zone, asked)
         people = _cohort_rows.people_of_rows(rows, len(log.ids), until, asked)
     split = _split(frame, log, lookup, customer, by)
     group, columns = _cohorts.rows_of(_cohorts.tables_of(active, people, split, asked), active)

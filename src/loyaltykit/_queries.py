@@ -17,6 +17,8 @@ from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._splits import VALID_FROM
 
 SINCE = "lk since"
+STOP = "lk stop"  # microseconds of the end of a contract
+ENDS = "ends "  # what is told of ends begins so
 _ORDER = "lk order"
 _NEVER = -(2**60)  # before every period and every moment
 
@@ -60,17 +62,19 @@ def usable(query: Query, counts: str | None, time: str | None, errors: str | Non
     return query.filter(~nw.col(CLOCK).is_null())
 
 
-def _time_facts(query: Query, time: str) -> dict[str, nw.Expr]:
+def _time_facts(query: Query, time: str, clock: str = CLOCK, mark: str = "") -> dict[str, nw.Expr]:
     """Return what counts the rows without a time, and with something that is none."""
-    gone = nw.col(CLOCK).is_null()
+    gone = nw.col(clock).is_null()
     rows = {"gone": gone, "bad": gone & ~nw.col(time).is_null()}
     odd = _lazy.odd_texts(query, time)
     if odd is not None:
         rows |= {"zoned": odd[0], "other": odd[1]}
-    return {name: _lazy.number(condition, name) for name, condition in rows.items()}
+    return {mark + name: _lazy.number(condition, mark + name) for name, condition in rows.items()}
 
 
-def _refuse_times(query: Query, time: str, errors: str | None, facts: dict[str, int]) -> None:
+def _refuse_times(
+    query: Query, time: str, errors: str | None, facts: dict[str, int], clock: str = CLOCK
+) -> None:
     odd = _lazy.odd_texts(query, time)
     if odd is not None and facts["zoned"]:
         shown = _lazy.shown(query.filter(odd[0]), time)
@@ -81,7 +85,7 @@ def _refuse_times(query: Query, time: str, errors: str | None, facts: dict[str, 
     if errors == "coerce":
         return
     if facts["bad"]:
-        bad = query.filter(nw.col(CLOCK).is_null() & ~nw.col(time).is_null())
+        bad = query.filter(nw.col(clock).is_null() & ~nw.col(time).is_null())
         shown = _lazy.shown(bad, time)
         _checks.bad_times(time, facts["bad"], shown, coercible=errors is not None)
     if facts["gone"]:
@@ -96,13 +100,6 @@ def refuse_no_one_and_no_time(query: Query, customer: str, time: str) -> None:
     if found["nobody"]:
         _checks.null_values(customer, found["nobody"], "customer", coercible=False)
     _refuse_times(query, time, None, found)
-
-
-def refuse_bad_ends(query: Query, time: str, errors: str, also: dict[str, nw.Expr]) -> Any:
-    """Refuse what is neither a time nor null, unless told to leave it out; return more facts."""
-    facts = _lazy.only_row(query.select(*_time_facts(query, time).values(), *also.values()))
-    _refuse_times(query, time, errors, {**facts, "gone": 0})
-    return facts
 
 
 def refuse_bad_times(query: Query, time: str) -> None:
@@ -128,8 +125,9 @@ def read_log(
     All before the periods reported is put into the first of all, as by `_logs.places`.
     """
     query, zone = timed(query, customer, time, tz)
-    options: dict[str, Any] = {"as_of": as_of, "errors": errors, "observed_from": observed_from}
-    log = until(query, zone, customer, time, freq=freq, tz=tz, **options)
+    facts = facts_of(query, time)
+    refuse(query, customer, time, tz, zone, errors, facts)
+    log = until(query, facts, unusable(), freq, as_of, zone, observed_from)
     active, rows = log.active, log.rows.with_columns(_lazy.day_number(), _lazy.period(freq))
     if active.lead:
         reported = nw.col(PERIOD) >= active.first + active.lead
@@ -145,45 +143,89 @@ def timed(query: Query, customer: str, time: str, tz: str | None) -> tuple[Query
     return query.with_columns(_lazy.value(query, customer).alias(ID), _lazy.moment(query)), zone
 
 
-def until(
-    query: Query,
-    zone: str | None,
-    customer: str,
-    time: str,
-    *,
-    freq: str,
-    as_of: Any,
-    tz: str | None,
-    errors: str,
-    observed_from: Any,
-    also: nw.Expr | None = None,
-    unusable: str = _logs.NO_CUSTOMER_OR_DATE,
-    closing: bool = False,
-) -> Log:
-    """Return the rows up to ``as_of`` that have a customer and a time, with all their columns.
+def unusable() -> nw.Expr:
+    """Return which rows have no customer or no time."""
+    return nw.col(ID).is_null() | nw.col(CLOCK).is_null()
 
-    ``also`` says which others are not usable; with ``closing`` the moment at which observation ends
-    is still in.
+
+def facts_of(query: Query, time: str, ends: str | None = None) -> dict[str, Any]:
+    """Return what is wrong with the rows, and the first and last moment of those that are usable.
+
+    With ends, a column whose moments are in STOP, also what is wrong with these, under names of
+    their own.
     """
-    no_id, no_time = nw.col(ID).is_null(), nw.col(CLOCK).is_null()
-    dropped = no_id | no_time if also is None else no_id | no_time | also
+    dropped = unusable()
+    told = _time_facts(query, time)
+    if ends is not None:
+        backwards = _lazy.known(nw.col(STOP) < nw.col(MOMENT))
+        strange = nw.col(STOP).is_null() & ~nw.col(ends).is_null()
+        dropped = dropped | strange | backwards
+        told |= _time_facts(query, ends, STOP, ENDS)
+        told |= {
+            "backwards": _lazy.number(backwards, "backwards"),
+            "timed": _lazy.number(~nw.col(CLOCK).is_null(), "timed"),
+            "ending": _lazy.number(~nw.col(STOP).is_null(), "ending"),
+        }
     usable = nw.when(~dropped).then(nw.col(MOMENT))
-    facts = _lazy.only_row(
+    return _lazy.only_row(
         query.select(
-            *_time_facts(query, time).values(),
-            _lazy.number(no_id, "nobody"),
+            *told.values(),
+            _lazy.number(nw.col(ID).is_null(), "nobody"),
             _lazy.number(dropped, "dropped"),
             usable.min().alias("first"),
             usable.max().alias("last"),
         )
     )
+
+
+def refuse(
+    query: Query,
+    customer: str,
+    time: str,
+    tz: str | None,
+    zone: str | None,
+    errors: str,
+    facts: dict[str, Any],
+) -> None:
+    """Refuse rows without a time or a customer, unless they are to be left out."""
     if tz is not None and zone is None and facts["first"] is not None:
         _checks.naive_times(tz, time)
     _refuse_times(query, time, errors, facts)
     if facts["nobody"] and errors == "raise":
         _checks.null_values(customer, facts["nobody"], "customer")
+
+
+def refuse_ends(
+    query: Query, time: str, ends: str, errors: str, facts: dict[str, Any], *, one_zone: bool
+) -> None:
+    """Refuse ends that are no times, or on another kind of clock, or before their start."""
+    told = {name.removeprefix(ENDS): n for name, n in facts.items() if name.startswith(ENDS)}
+    _refuse_times(query, ends, errors, {**told, "gone": 0}, STOP)
+    if facts["timed"] and facts["ending"] and not one_zone:
+        _checks.one_zone(time, ends)
+    if facts["backwards"] and errors == "raise":
+        shown = _lazy.shown(query.filter(nw.col(STOP) < nw.col(MOMENT)), ends)
+        _checks.ends_before_start(ends, time, facts["backwards"], shown)
+
+
+def until(
+    query: Query,
+    facts: dict[str, Any],
+    dropped: nw.Expr,
+    freq: str,
+    as_of: Any,
+    zone: str | None,
+    observed_from: Any,
+    *,
+    why: str = _logs.NO_CUSTOMER_OR_DATE,
+    closing: bool = False,
+) -> Log:
+    """Return the usable rows up to ``as_of``, with all their columns.
+
+    With ``closing`` the moment at which observation ends is still in.
+    """
     if facts["dropped"]:
-        _checks.warn_of_dropped(facts["dropped"], unusable)
+        _checks.warn_of_dropped(facts["dropped"], why)
     moments = facts["first"], facts["last"]
     active, end = _logs.observed(*moments, freq, as_of, zone, observed_from)
     rows = query.filter(~dropped)

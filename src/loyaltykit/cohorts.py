@@ -36,6 +36,7 @@ def cohort_retention(
     customer: str,
     time: str,
     *,
+    contract_end: str | None = None,
     freq: str = "month",
     by: str | Sequence[str] | None = None,
     segments: Any = None,
@@ -150,6 +151,8 @@ def cohort_retention(
     window, rule, floor = _conventions(window, rule, like, freq)
     method = _method(method, amount)
     asked = _asked(window, rule, floor, freq, start_event, return_event, amount, observed_from)
+    if contract_end is not None:
+        asked = _of_contracts(asked, like)
     with _sources.turn(data):
         counted = _behaviour.count_log(
             data,
@@ -162,6 +165,7 @@ def cohort_retention(
             as_of=as_of,
             tz=tz,
             errors=errors,
+            contract_end=contract_end,
             asked=asked,
         )
     groups, span, ages = counted.n.shape
@@ -192,7 +196,14 @@ def cohort_retention(
         after={"as_of": np.full(len(unknown), counted.as_of)},
         method=method,
         confidence_level=level,
-        definition=_results.cohort_definition(freq, window, words[0], floor, asked.columns),
+        definition=_results.cohort_definition(
+            freq,
+            window,
+            words[0],
+            floor,
+            asked.columns,
+            basis="log" if contract_end is None else "contracts",
+        ),
     )
 
 
@@ -265,9 +276,22 @@ def _asked(
         floor=None if floor is None else _cohort_rows.MICROSECONDS[floor],
         after=rule == "on_or_after",
         edges=rule if isinstance(rule, tuple) else None,
+        start_event=start_event,
+        return_event=return_event,
+        amount=amount,
         observed_from=observed_from,
-        **columns,
     )
+
+
+def _of_contracts(asked: _cohort_rows.Asked, like: str | None) -> _cohort_rows.Asked:
+    given = [*asked.columns, *([] if like is None else ["like"])]
+    if given:
+        msg = (
+            f"{_checks.listed(given)} with contract_end: a contract is no event and has no amount "
+            "of its own in a window. Leave it out, or count a log of events or payments."
+        )
+        raise ParameterError(msg)
+    return asked._replace(contracts=True)
 
 
 def cohort_matrix(result: Any, values: str = "estimate") -> Any:
