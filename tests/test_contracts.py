@@ -122,6 +122,17 @@ def test_who_joined_and_left_before_is_not_new(engine: Engine) -> None:
     assert (column(later, "start"), column(later, "returned")) == ([1], [1])
 
 
+def test_only_who_is_in_neither_stock_joined_and_left(engine: Engine) -> None:
+    """In February: 1 and 2 have a contract within it, but were there before, or are there after."""
+    rows = (
+        "1 2026-01-05 2026-02-10, 1 2026-02-12 2026-02-20, "
+        "2 2026-02-03 2026-02-05, 2 2026-02-25, 3 2026-02-03 2026-02-05"
+    )
+    table = flow(engine, rows)
+    assert column(table, "joined_and_left") == [0, 1, 0]
+    assert (column(table, "churned"), column(table, "new")) == ([0, 1, 0], [1, 1, 0])
+
+
 def test_ends_of_any_type(engine: Engine) -> None:
     expected = frame_rows(flow(engine, "1 2026-01-05 2026-02-15, 2 2026-01-07"))
     days: dict[str, list[Any]] = {

@@ -328,6 +328,14 @@ def test_a_group_has_every_period_of_the_log(engine: Engine) -> None:
     assert column(rates, "coverage") == ["unobserved", *["observed"] * 3] * 2
 
 
+def test_an_unknown_start_makes_no_group_present(engine: Engine) -> None:
+    # B2C was there in December, of which not all was observed, and in February; never at a start.
+    rows = "1 2026-01-05, 1 2026-02-05, 2 2025-12-05, 2 2026-02-07"
+    log = engine.frame({**log_of(rows), "sector": ["B2B", "B2B", "B2C", "B2C"]})
+    options: dict[str, Any] = {"by": "sector", "observed_from": "2026-01-01"}
+    assert column(lk.retention_rate(log, "id", "day", **options), "sector") == ["B2B", "B2B"]
+
+
 # ---- intervals ----------------------------------------------------------------------------------
 
 

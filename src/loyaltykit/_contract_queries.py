@@ -13,6 +13,7 @@ import numpy as np
 
 from loyaltykit import _checks, _contracts, _lazy, _logs, _queries
 from loyaltykit._contracts import NEVER
+from loyaltykit._engines import SPARK
 from loyaltykit._frame import ID, PERIOD, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._queries import STOP
@@ -86,6 +87,8 @@ def _with_moments(
     """Return the rows with ID, CLOCK and MOMENT of the start, STOP and _STOPS; and the zones."""
     schema = query.collect_schema()
     zones = [getattr(schema[name], "time_zone", None) for name in (time, contract_end)]
+    if tz is not None and zones[0] is None and schema[time] in (nw.Date, nw.Datetime):
+        _checks.naive_times(tz, time)  # the start is read first in memory
     own = tz if zones[1] is None else tz or zones[0] or zones[1]
     query, _ = _lazy.with_clock(query, contract_end, own)
     stops = _lazy.next_start(query, freq).alias(_STOPS)
@@ -107,8 +110,9 @@ def stock(rows: Query, active: _logs.Activity) -> Stock:
         _either(early, nw.lit(low), _at_least(last, low)).alias(_TO),
     )
     reach = reach.unique()
-    length = _lazy.total(nw.col(_TO) - nw.col(_FROM) + 1, "total")
-    _contracts.refuse_many(_lazy.only_row(reach.select(length))["total"] or 0, active.freq)
+    if rows.implementation is not SPARK:  # which has more than one machine to hold them
+        length = _lazy.total(nw.col(_TO) - nw.col(_FROM) + 1, "total")
+        _contracts.refuse_many(_lazy.only_row(reach.select(length))["total"] or 0, active.freq)
     places = _lazy.table_beside(rows, {_PLACE: list(range(low, low + active.span))}, [int])
     held = reach.join(places, how="cross")
     held = held.filter((nw.col(_PLACE) >= nw.col(_FROM)) & (nw.col(_PLACE) <= nw.col(_TO)))

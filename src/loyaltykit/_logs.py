@@ -214,7 +214,7 @@ def lasting(active: Activity, grace: int) -> Activity:
     if not grace or not len(active.customer):
         return active
     customer, period = active.customer, active.period
-    length = np.minimum(active.span - period, grace + 1)
+    length = np.minimum(active.span - period, min(grace, active.span) + 1)
     gap = period[1:] - period[:-1]
     length[:-1] = np.where(customer[1:] == customer[:-1], np.minimum(length[:-1], gap), length[:-1])
     length[period < active.lead] = 1

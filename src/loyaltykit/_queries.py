@@ -198,7 +198,8 @@ def refuse(
 def refuse_ends(
     query: Query, time: str, ends: str, errors: str, facts: dict[str, Any], *, one_zone: bool
 ) -> None:
-    """Refuse ends that are no times, or on another kind of clock, or before their start."""
+    """Refuse starts and ends that are no times, not on one clock, or in the wrong order."""
+    _refuse_times(query, time, errors, facts)
     told = {name.removeprefix(ENDS): n for name, n in facts.items() if name.startswith(ENDS)}
     _refuse_times(query, ends, errors, {**told, "gone": 0}, STOP)
     if facts["timed"] and facts["ending"] and not one_zone:
