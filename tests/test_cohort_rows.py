@@ -71,10 +71,9 @@ def contracts_of(seed: int) -> tuple[list[tuple[int, dt.datetime, Any]], dt.date
         hours = rng.choice([rng.randrange(span * 24), 24 * rng.randrange(span)])
         start = opening + dt.timedelta(hours=hours)
         stop = start + dt.timedelta(hours=rng.choice([0, 720, rng.randrange(span * 12)]))
-        ends = (start, stop if rng.random() < 0.8 else None)
         if zone is not None:
-            ends = tuple(None if moment is None else moment.astimezone(zone) for moment in ends)
-        rows.append((rng.randint(1, 6), *ends))
+            start, stop = start.astimezone(zone), stop.astimezone(zone)
+        rows.append((rng.randint(1, 6), start, stop if rng.random() < 0.8 else None))
     # The day after the earliest start at the least.
     low = min(start.date() for _, start, _ in rows)
     as_of = low + dt.timedelta(days=rng.randint(1, span))
