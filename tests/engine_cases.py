@@ -569,6 +569,38 @@ for _window, _freqs in (("rolling", ("month", "week", "quarter")), ("calendar", 
         CASES[f"cohorts_{_window}_{_name}"] = cohorts_asked(_window, _asked, _freq)
 
 
+def cohorts_of_contracts(asked: dict[str, Any]) -> Case:
+    """Return a case of contracts in UTC, on the clock of New York; some end, touch or run on."""
+
+    def make(engine: Engine) -> Any:
+        places = range(0, len(MOMENTS), 3)
+        starts = [MOMENTS[i] for i in places]
+        days = [i % 5 * 17 + i % 3 for i in places]
+        ends = [at + dt.timedelta(days=n) for at, n in zip(starts, days, strict=True)]
+        columns: dict[str, Any] = {
+            "id": [LOG["id"][i] for i in places],
+            "start": starts,
+            "end": without(ends, 6),
+            "sector": [LOG["sector"][i] for i in places],
+        }
+        kinds = {name: pa.timestamp("us", "UTC") for name in ("start", "end")}
+        frame = engine.with_types(columns, kinds)
+        options: dict[str, Any] = {"as_of": "2026-05-20", "tz": "America/New_York", **asked}
+        return lk.cohort_retention(frame, "id", "start", contract_end="end", **options)
+
+    return make
+
+
+for _name, _asked in {
+    "calendar": {"observed_from": "2025-12-15"},
+    "calendar_by_sector": {"by": "sector", "freq": "quarter"},
+    "rolling": {"window": "rolling"},
+    "rolling_brackets_by_sector": {"window": "rolling", "rule": (0, 2, 4), "by": "sector"},
+    "rolling_on_or_after": {"window": "rolling", "rule": "on_or_after", "freq": "week"},
+}.items():
+    CASES[f"cohorts_of_contracts_{_name}"] = cohorts_of_contracts(_asked)
+
+
 def cohorts_like(tool: str, freq: str) -> Case:
     def make(engine: Engine) -> Any:
         frame = visits_at(engine)
