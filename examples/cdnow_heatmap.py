@@ -18,7 +18,8 @@ import loyaltykit as lk
 
 def purchases(path: Path) -> pd.DataFrame:
     names = ["customer", "date", "cds", "dollars"]
-    return pd.read_csv(path, sep=r"\s+", header=None, names=names, dtype={"date": "str"})
+    rows = pd.read_csv(path, sep=r"\s+", header=None, names=names, dtype="str")
+    return rows[rows["date"].str.isdigit()]  # copies of the file begin with a line of names
 
 
 def main() -> None:

@@ -591,13 +591,14 @@ def cohorts_of_contracts(asked: dict[str, Any]) -> Case:
     return make
 
 
-for _name, _asked in {
+CONTRACTS: dict[str, dict[str, Any]] = {
     "calendar": {"observed_from": "2025-12-15"},
     "calendar_by_sector": {"by": "sector", "freq": "quarter"},
     "rolling": {"window": "rolling"},
     "rolling_brackets_by_sector": {"window": "rolling", "rule": (0, 2, 4), "by": "sector"},
     "rolling_on_or_after": {"window": "rolling", "rule": "on_or_after", "freq": "week"},
-}.items():
+}
+for _name, _asked in CONTRACTS.items():
     CASES[f"cohorts_of_contracts_{_name}"] = cohorts_of_contracts(_asked)
 
 
