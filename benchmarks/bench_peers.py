@@ -1,6 +1,6 @@
 """Time loyaltykit beside pandas, Polars and DuckDB on the same rows, in one process.
 
-Surveys: NPS by sector. Logs: cohort table, customer flow, loyalty tiers. The first run of every
+Surveys: NPS by sector. Logs: cohort tables, customer flow, loyalty tiers. The first run of every
 case, which is not timed, must give the same counts. Read the ratios: the milliseconds hold for one
 machine and one day.
 """
@@ -55,6 +55,7 @@ GROUPS = [
     Group("Cohort table, int64 ids", "cohort", "int64", 200, 10 * MILLION),
     Group("Cohort table, categorical ids", "cohort", "categorical", 240, 10 * MILLION),
     Group("Cohort table, string ids", "cohort", "string", 300, 10 * MILLION),
+    Group("Rolling cohort table, int64 ids", "rolling", "int64", 480, 10 * MILLION),
     Group("Customer flow by month, int64 ids", "flow", "int64", 200, 10 * MILLION),
     Group("Loyalty tier, int64 ids", "tier", "int64", 240, 10 * MILLION),
 ]

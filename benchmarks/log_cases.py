@@ -1,4 +1,4 @@
-"""Cohorts, customer flows and loyalty tiers: the log, and the ways people count them elsewhere."""
+"""Cohorts, rolling too, flows and loyalty tiers: the log, and how people count them elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Way = tuple[str, Callable[..., Any]]
 
 
 def cases(what: str, frame: pd.DataFrame, threads: int | None = None) -> list[Case]:
-    """Return every way to "cohort", "flow" or "tier", over the same log and kind of ids."""
+    """Return every way to "cohort", "rolling", "flow" or "tier", over the same log and ids."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     polars = pl.DataFrame(table)
     sql = connection(threads, frame=frame, arrow=table)
@@ -118,6 +118,66 @@ def month_number(day: Any) -> int:
     """Return year * 12 + month, which is what DuckDB was asked for."""
     day = dt.date.fromisoformat(day) if isinstance(day, str) else day
     return day if isinstance(day, int) else day.year * 12 + day.month
+
+
+# ---- rolling cohort table: windows of 30 days from each customer's first moment ------------------
+
+
+def with_windows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return each row's customer, month of joining and window, of windows that are complete."""
+    first = frame.groupby("customer", observed=True)["time"].transform("min")
+    end, window = frame["time"].max().floor("D") + pd.Timedelta(days=1), pd.Timedelta(days=30)
+    age = (frame["time"] - first) // window
+    log = pd.DataFrame(
+        {"customer": frame["customer"], "cohort": first.dt.to_period("M"), "age": age}
+    )
+    return log[age < (end - first) // window]
+
+
+def pandas_rolling(frame: pd.DataFrame) -> Rows:
+    counted = with_windows(frame).groupby(["cohort", "age"])["customer"].nunique()
+    return counted.reset_index().itertuples(index=False)
+
+
+def distinct_rolling(frame: pd.DataFrame) -> Rows:
+    pairs = with_windows(frame).drop_duplicates(["customer", "age"])
+    return pairs.groupby(["cohort", "age"]).size().reset_index().itertuples(index=False)
+
+
+def polars_rolling(data: pl.DataFrame) -> Rows:
+    log, day = data.lazy(), 86_400_000_000
+    time, first = pl.col("time").to_physical(), pl.col("first").to_physical()
+    end = (pl.col("time").max().dt.date() + pl.duration(days=1)).cast(pl.Datetime("us"))
+    firsts = log.group_by("customer").agg(first=pl.col("time").min())
+    firsts = firsts.join(log.select(end=end), how="cross")
+    done = (pl.col("end").to_physical() - first) // (30 * day)
+    month = pl.col("first").dt.truncate("1mo")
+    firsts = firsts.with_columns(done=done, cohort=month)
+    aged = log.join(firsts, on="customer").with_columns(age=(time - first) // (30 * day))
+    pairs = aged.filter(pl.col("age") < pl.col("done")).select("customer", "cohort", "age").unique()
+    return pairs.group_by("cohort", "age").len().collect().rows()
+
+
+def duckdb_rolling(sql: duckdb.DuckDBPyConnection, source: str) -> Rows:
+    window = "30 * 86400000000"
+    query = f"""
+        WITH facts AS (
+            SELECT epoch_us(max(time)::DATE::TIMESTAMP + INTERVAL 1 DAY) AS closing FROM {source}
+        ), firsts AS (
+            SELECT customer, min(time) AS first FROM {source} GROUP BY customer
+        ), pairs AS (
+            SELECT DISTINCT customer, first,
+            (epoch_us(time) - epoch_us(first)) // ({window}) AS age
+            FROM {source} JOIN firsts USING (customer)
+        )
+        SELECT year(first) * 12 + month(first) AS cohort, age, count(*) FROM pairs, facts
+        WHERE age < (closing - epoch_us(first)) // ({window}) GROUP BY ALL
+        """
+    return sql.execute(query).fetchall()
+
+
+def by_window(rows: Rows) -> Counts:
+    return {(month_number(cohort), age): n for cohort, age, n in rows}
 
 
 # ---- customer flow: who of the month before is still there ---------------------------------------
@@ -220,6 +280,14 @@ WAYS: dict[str, tuple[Any, Any, list[Way], Way, Any, Any]] = {
         ("unique + join", polars_cohorts),
         duckdb_cohorts,
         by_age,
+    ),
+    "rolling": (
+        partial(lk.cohort_retention, window="rolling"),
+        our_cohorts,
+        [("nunique", pandas_rolling), ("distinct pairs first", distinct_rolling)],
+        ("group by + join", polars_rolling),
+        duckdb_rolling,
+        by_window,
     ),
     "flow": (
         lk.customer_flow,

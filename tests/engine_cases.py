@@ -18,7 +18,7 @@ import pytest
 from conftest import Engine, frame_rows
 
 import loyaltykit as lk
-from loyaltykit.errors import DroppedRowsWarning, ScaleWarning
+from loyaltykit.errors import DroppedRowsWarning, ParameterError, ScaleWarning
 
 Case: TypeAlias = Callable[[Engine], Any]
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
@@ -527,6 +527,155 @@ for _freq in FREQUENCIES:
     CASES[f"flow_by_{_freq}"] = flow_by(_freq)
 for _freq in ("week", "month", "quarter", "year"):
     CASES[f"cohorts_by_{_freq}"] = cohorts_by(_freq)
+
+
+ROLLING: dict[str, dict[str, Any]] = {
+    "on": {},
+    "on_or_after": {"rule": "on_or_after"},
+    "brackets": {"rule": (0, 1, 3)},
+    "events": {"start_event": "bought", "return_event": "paid"},
+    "revenue": {"amount": "spent"},
+    "revenue_of_events_by_brackets": {
+        "amount": "spent",
+        "return_event": "bought",
+        "rule": [1, 3],
+        "by": "sector",
+    },
+    "observed_from": {"observed_from": "2026-01-15"},
+    "without_intervals": {"method": "none"},
+    "jeffreys": {"method": "jeffreys"},
+}
+SPENT = [round(i * 37 % 90 - 12.5, 2) for i in range(len(VISITS))]
+
+
+def visits_at(engine: Engine, **more: Sequence[Any]) -> Any:
+    """Return the log with moments, amounts and a flag in 0 and 1."""
+    paid = [int(i % 4 < 2) for i in range(len(VISITS))]
+    columns = {**LOG, "at": MOMENTS, "spent": SPENT, "paid": paid, **more}
+    return engine.with_types(columns, {"at": pa.timestamp("us")})
+
+
+def cohorts_asked(window: str, asked: dict[str, Any], freq: str) -> Case:
+    def make(engine: Engine) -> Any:
+        options: dict[str, Any] = {"as_of": "2026-05-20", "freq": freq, "window": window, **asked}
+        return lk.cohort_retention(visits_at(engine), "id", "at", **options)
+
+    return make
+
+
+for _window, _freqs in (("rolling", ("month", "week", "quarter")), ("calendar", ("month",))):
+    for _name, _asked in ROLLING.items():
+        _freq = _freqs[len(_name) % len(_freqs)]
+        CASES[f"cohorts_{_window}_{_name}"] = cohorts_asked(_window, _asked, _freq)
+
+
+def cohorts_of_contracts(asked: dict[str, Any]) -> Case:
+    """Return a case of contracts in UTC, on the clock of New York; some end, touch or run on."""
+
+    def make(engine: Engine) -> Any:
+        places = range(0, len(MOMENTS), 3)
+        starts = [MOMENTS[i] for i in places]
+        days = [i % 5 * 17 + i % 3 for i in places]
+        ends = [at + dt.timedelta(days=n) for at, n in zip(starts, days, strict=True)]
+        columns: dict[str, Any] = {
+            "id": [LOG["id"][i] for i in places],
+            "start": starts,
+            "end": without(ends, 6),
+            "sector": [LOG["sector"][i] for i in places],
+        }
+        kinds = {name: pa.timestamp("us", "UTC") for name in ("start", "end")}
+        frame = engine.with_types(columns, kinds)
+        options: dict[str, Any] = {"as_of": "2026-05-20", "tz": "America/New_York", **asked}
+        return lk.cohort_retention(frame, "id", "start", contract_end="end", **options)
+
+    return make
+
+
+CONTRACTS: dict[str, dict[str, Any]] = {
+    "calendar": {"observed_from": "2025-12-15"},
+    "calendar_by_sector": {"by": "sector", "freq": "quarter"},
+    "rolling": {"window": "rolling"},
+    "rolling_brackets_by_sector": {"window": "rolling", "rule": (0, 2, 4), "by": "sector"},
+    "rolling_on_or_after": {"window": "rolling", "rule": "on_or_after", "freq": "week"},
+}
+for _name, _asked in CONTRACTS.items():
+    CASES[f"cohorts_of_contracts_{_name}"] = cohorts_of_contracts(_asked)
+
+
+def cohorts_like(tool: str, freq: str) -> Case:
+    def make(engine: Engine) -> Any:
+        frame = visits_at(engine)
+        return lk.cohort_retention(frame, "id", "at", freq=freq, like=tool, as_of="2026-05-20")
+
+    return make
+
+
+for _tool, _freq in (
+    *(("amplitude", "day"), ("amplitude", "week"), ("amplitude", "month")),
+    *(("mixpanel", "week"), ("posthog", "month")),
+):
+    CASES[f"cohorts_like_{_tool}_by_{_freq}"] = cohorts_like(_tool, _freq)
+
+
+def rolling_across_a_change_of_the_clock(tz: str, like: str | None) -> Case:
+    """Return a case with moments a day of 24 hours apart, and an hour either side of that."""
+
+    def make(engine: Engine) -> Any:
+        starts = [dt.datetime(2024, 3, 9, 17), dt.datetime(2024, 11, 2, 16, 30)]
+        after = [0, 23, 24, 25, 47, 48, 49, 72]
+        at = [start + dt.timedelta(hours=hours) for start in starts for hours in after]
+        ids = [place for place in range(2) for _ in after]
+        frame = engine.with_types({"id": ids, "at": at}, {"at": pa.timestamp("us", "UTC")})
+        window: dict[str, Any] = {"window": "rolling"} if like is None else {"like": like}
+        return lk.cohort_retention(frame, "id", "at", freq="day", tz=tz, **window)
+
+    return make
+
+
+for _tz in ("America/New_York", "Asia/Jakarta"):
+    _city = _tz.rpartition("/")[2].lower()
+    CASES[f"rolling_cohorts_in_{_city}"] = rolling_across_a_change_of_the_clock(_tz, None)
+    CASES[f"cohorts_like_amplitude_in_{_city}"] = rolling_across_a_change_of_the_clock(
+        _tz, "amplitude"
+    )
+
+
+@case
+def rolling_cohorts_of_dates(engine: Engine) -> Any:
+    return lk.cohort_retention(log(engine), "id", "day", window="rolling", as_of=AS_OF)
+
+
+@case
+def rolling_cohorts_by_segments_with_valid_from(engine: Engine) -> Any:
+    options: dict[str, Any] = {"by": "tier", "segments": engine.frame(CHANGES)}
+    return lk.cohort_retention(log(engine), "id", "day", window="rolling", **options)
+
+
+@case
+def revenue_cohorts_pooled(engine: Engine) -> Any:
+    frame = visits_at(engine)
+    table = lk.cohort_retention(frame, "id", "at", amount="spent", by="sector", as_of=AS_OF)
+    return lk.pool(table, over=["sector", "cohort"])
+
+
+@case
+def revenue_cohorts_without_some_amounts(engine: Engine) -> Any:
+    spent = without(SPENT, 9)
+    with pytest.warns(DroppedRowsWarning, match="rows left out: no finite amount"):
+        return lk.cohort_retention(
+            visits_at(engine, spent=spent), "id", "at", amount="spent", errors="coerce"
+        )
+
+
+@case
+def rolling_cohorts_of_no_rows(engine: Engine) -> Any:
+    frame = engine.with_types(
+        {"id": [1], "at": [MOMENTS[0]], "spent": [1.0]}, {"at": pa.timestamp("us")}
+    )
+    options: dict[str, Any] = {"window": "rolling", "as_of": "1970-01-01"}
+    with pytest.raises(ParameterError, match="before the first row"):
+        lk.cohort_retention(frame, "id", "at", **options)
+    return lk.cohort_retention(no_log(engine), "id", "day", window="rolling")
 
 
 @case

@@ -8,10 +8,11 @@ import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import stats
+from scipy.special import stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -620,6 +621,243 @@ def cohorts(log: Log, freq: str, as_of: dt.date, key_at: KeyAt = no_key) -> list
                     }
                 rows.append({**head, **cell})
     return rows
+
+
+WINDOW_LENGTHS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+
+
+class Visit(NamedTuple):
+    """A row of a log of events: naive or aware moments, and what the row is."""
+
+    customer: Any
+    moment: dt.datetime
+    starts: bool = True
+    returns: bool = True
+    amount: float = 0.0
+
+
+def instant(moment: dt.datetime) -> dt.datetime:
+    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def rounded_down(moment: dt.datetime, floor: str | None) -> dt.datetime:
+    """Round down on the clock, or take the instant where nothing is to be rounded."""
+    if floor is None:
+        return instant(moment)
+    clock = moment.replace(tzinfo=None, minute=0, second=0, microsecond=0)
+    return clock if floor == "hour" else clock.replace(hour=0)
+
+
+def windows_until(first: dt.datetime, moment: dt.datetime, length: dt.timedelta) -> int:
+    """Count the windows from the first moment that are over at another one."""
+    count = 0
+    while first + (count + 1) * length <= moment:
+        count += 1
+    return count
+
+
+def calendar_of(first: dt.date, last: dt.date, freq: str) -> list[dt.date]:
+    days = (first + dt.timedelta(days=i) for i in range((last - first).days + 1))
+    return list(dict.fromkeys(period_start(day, freq) for day in days))
+
+
+def cohort_cells(
+    visits: Sequence[Visit],
+    freq: str,
+    end: dt.datetime,
+    *,
+    window: str = "calendar",
+    rule: str | Sequence[int] = "on",
+    floor: str | None = None,
+    observed_from: dt.date | None = None,
+    key_at: KeyAt = no_key,
+) -> list[dict[str, Any]]:
+    """Follow every customer alone, window by window, until the first moment not observed."""
+    last = (end - dt.timedelta(microseconds=1)).date()
+    seen = [visit for visit in visits if visit.moment.replace(tzinfo=None) < clock_of(end)]
+    calendar = calendar_of(min(visit.moment.date() for visit in seen), last, freq)
+    shown = calendar
+    if observed_from is not None:
+        shown = [p for p in calendar_of(observed_from, last, freq) if p >= observed_from]
+        calendar = calendar_of(min(calendar[0], shown[0]), last, freq)
+    length = dt.timedelta(days=WINDOW_LENGTHS[freq])
+    people: dict[tuple[Any, dt.date], list[tuple[int, dict[int, float]]]] = {}
+    for customer in {visit.customer for visit in seen}:
+        own = [visit for visit in seen if visit.customer == customer]
+        starts = sorted((visit for visit in own if visit.starts), key=lambda v: instant(v.moment))
+        if not starts:
+            continue
+        first = starts[0].moment
+        cohort = period_start(first.date(), freq)
+        origin = rounded_down(first, floor)
+        spent: dict[int, float] = {}
+        for visit in own:
+            if visit.returns and instant(visit.moment) >= instant(first):
+                if window == "rolling":
+                    age = windows_until(origin, rounded_down(visit.moment, floor), length)
+                else:
+                    period = period_start(visit.moment.date(), freq)
+                    age = calendar.index(period) - calendar.index(cohort)
+                spent[age] = spent.get(age, 0.0) + visit.amount
+        until = clock_of(end) if floor is not None else instant(end)
+        done = windows_until(origin, until, length) if window == "rolling" else -1
+        if cohort in shown:
+            key = key_at(customer, cohort)
+            people.setdefault((key, cohort), []).append((done, spent))
+    brackets = brackets_of(rule, people, len(shown), window)
+    rows = []
+    for key in in_report_order({key for key, _ in people}):
+        for i, cohort in enumerate(shown):
+            members = people.get((key, cohort), [])
+            for low, high in brackets:
+                if window == "rolling":
+                    cell = rolling_cell(members, low, high, rule)
+                    if not members:
+                        limits = period_limits(cohort, freq, end.tzinfo if floor is None else None)
+                        edge = [rounded_down(moment, floor) for moment in limits]
+                        until = clock_of(end) if floor is not None else instant(end)
+                        most, least = (windows_until(first, until, length) for first in edge)
+                        cell |= {"n": 0, "coverage": "partial"}
+                        if least >= high:
+                            cell["coverage"] = "observed"
+                        elif most < high:
+                            cell["coverage"] = "unobserved"
+                else:
+                    reached = i + high - 1 < len(shown)
+                    cell = rolling_cell([(high, spent) for _, spent in members], low, high, rule)
+                    running = i + high == len(shown) and not is_over(shown[-1], freq, last_day(end))
+                    word = "partial" if running else "observed"
+                    cell["coverage"] = word if reached else "unobserved"
+                if cell["coverage"] == "unobserved":
+                    cell = dict.fromkeys(cell) | {"coverage": "unobserved"}
+                rows.append({"key": key, "cohort": cohort, "cohort_age": low, **cell})
+    return rows
+
+
+def contract_cohorts(
+    contracts: Sequence[tuple[Any, dt.datetime, dt.datetime | None]],
+    freq: str,
+    end: dt.datetime,
+    *,
+    window: str = "calendar",
+    rule: str | Sequence[int] = "on",
+    observed_from: dt.date | None = None,
+) -> list[dict[str, Any]]:
+    """Look at every customer's contracts at one moment after another."""
+    own: dict[Any, list[tuple[dt.datetime, dt.datetime | None]]] = {}
+    for customer, start, stop in contracts:
+        if clock_of(start) < clock_of(end):
+            own.setdefault(customer, []).append((start, stop))
+    last = (end - dt.timedelta(microseconds=1)).date()
+    first = min(start.date() for terms in own.values() for start, _ in terms)
+    shown = calendar = calendar_of(first, last, freq)
+    if observed_from is not None:
+        shown = [p for p in calendar_of(observed_from, last, freq) if p >= observed_from]
+        calendar = calendar_of(min(first, shown[0]), last, freq)
+    # Ages are looked at when periods close, or as windows begin.
+    closings = [dt.datetime.combine(p, dt.time(), end.tzinfo) for p in calendar[1:]] + [end]
+    length = dt.timedelta(days=WINDOW_LENGTHS[freq])
+    people: dict[dt.date, list[tuple[int, dict[int, float]]]] = {}
+    for terms in own.values():
+        origin = min((start for start, _ in terms), key=instant)
+        cohort = period_start(min(start.date() for start, _ in terms), freq)
+        if window == "rolling":
+            count = windows_until(instant(origin), instant(end), length) + 1
+            moments = [instant(origin) + age * length for age in range(count)]
+        else:
+            moments = [instant(moment) for moment in closings[calendar.index(cohort) :]]
+        held = {
+            age: 0.0
+            for age, moment in enumerate(moments)
+            if any(
+                instant(start) <= moment and (stop is None or moment < instant(stop))
+                for start, stop in terms
+            )
+        }
+        if cohort in shown:
+            done = len(moments) if window == "rolling" else -1
+            people.setdefault(cohort, []).append((done, held))
+    rows = []
+    for i, cohort in enumerate(shown):
+        members = people.get(cohort, [])
+        for low, high in brackets_of(
+            rule, {(None, c): p for c, p in people.items()}, len(shown), window
+        ):
+            if window == "rolling":
+                cell = rolling_cell(members, low, high, rule)
+            else:
+                cell = rolling_cell([(high, held) for _, held in members], low, high, rule)
+                running = i + high == len(shown) and not is_over(shown[-1], freq, last_day(end))
+                word = "partial" if running else "observed"
+                cell["coverage"] = word if i + high - 1 < len(shown) else "unobserved"
+            rows.append({"cohort": cohort, "cohort_age": low, "members": len(members), **cell})
+    return rows
+
+
+def clock_of(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=None)
+
+
+def last_day(end: dt.datetime) -> dt.date:
+    """Return the last day that is over when observation ends."""
+    return (end - dt.timedelta(days=1)).date()
+
+
+def period_limits(
+    start: dt.date, freq: str, zone: dt.tzinfo | None
+) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first and the last moment of a period."""
+    after = start
+    while period_start(after, freq) == start:
+        after += dt.timedelta(days=1)
+    opens, closes = (dt.datetime.combine(day, dt.time(), zone) for day in (start, after))
+    microsecond = dt.timedelta(microseconds=1)
+    if zone is None:
+        return opens, closes - microsecond
+    return opens, (closes.astimezone(dt.UTC) - microsecond).astimezone(zone)
+
+
+def brackets_of(
+    rule: str | Sequence[int], people: dict[Any, Any], periods: int, window: str
+) -> list[tuple[int, int]]:
+    """Return the first age of each bracket and the one after its last; each age is one."""
+    if not isinstance(rule, str):
+        return list(itertools.pairwise(rule))
+    if window == "rolling":
+        periods = max([1, *(done for found in people.values() for done, _ in found)])
+    return [(age, age + 1) for age in range(periods)]
+
+
+def rolling_cell(
+    members: list[tuple[int, dict[int, float]]], low: int, high: int, rule: str | Sequence[int]
+) -> dict[str, Any]:
+    """Count the customers who have completed a bracket, and those who were active in it."""
+    eligible = [spent for done, spent in members if done >= high]
+    spent_in = [[v for age, v in spent.items() if low <= age < high] for spent in eligible]
+    if rule == "on_or_after":
+        spent_in = [[v for age, v in spent.items() if age >= low] for spent in eligible]
+    y, x = [sum(values) for values in spent_in], [spent.get(0, 0.0) for spent in eligible]
+    n, retained = len(eligible), sum(1 for values in spent_in if values)
+    word = "observed" if n == len(members) else "partial" if n else "unobserved"
+    return {
+        "coverage": word,
+        "n": n,
+        "retained": retained,
+        "amount": sum(y),
+        "amount_start": sum(x),
+        "amount_sumsq": sum(v * v for v in y),
+        "amount_start_sumsq": sum(v * v for v in x),
+        "amount_cross": sum(a * b for a, b in zip(x, y, strict=True)),
+    }
+
+
+def ratio_interval(x: list[float], y: list[float], level: float) -> tuple[float, float, float]:
+    """Return a ratio of sums and its limits, from each customer's own deviation."""
+    ratio, n = sum(y) / sum(x), len(x)
+    deviations = [(b - ratio * a) / sum(x) for a, b in zip(x, y, strict=True)]
+    error = math.sqrt(n / (n - 1) * sum(d * d for d in deviations))
+    margin = float(stdtrit(n - 1, (1 + level) / 2)) * error
+    return ratio, ratio - margin, ratio + margin
 
 
 def pool(

@@ -250,3 +250,15 @@ def test_periods_of_times(
 def test_periods_of_no_times() -> None:
     nothing = _calendar.periods(np.zeros(0, dtype="datetime64[us]"), "month")
     assert (nothing.codes.tolist(), nothing.span) == ([], 1)
+
+
+def test_instants_by_way_of_utc() -> None:
+    clock = np.array(["2024-03-10T01:30", "2024-03-10T03:30", "2024-11-03T01:30"], "datetime64[us]")
+    told = _calendar.instants(clock, "America/New_York").astype("datetime64[us]").astype(str)
+    hours = [moment[11:16] for moment in told]
+    assert hours == ["06:30", "07:30", "05:30"]  # of the hour shown twice, the first
+    ahead = _calendar.instants(clock, "+07:00").astype("datetime64[us]")
+    assert (clock - ahead == np.timedelta64(7, "h")).all()
+    assert (_calendar.instants(clock, None).astype("datetime64[us]") == clock).all()
+    with pytest.raises(ParameterError, match="no known zone: name one"):
+        _calendar.instants(clock, "Local/Nowhere")

@@ -20,7 +20,9 @@ from conftest import (
     stacked,
 )
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_logs import Case, cases, log_frame
+from random_visits import ASKED, event_case
 
 import loyaltykit as lk
 from loyaltykit.errors import ColumnNotFoundError, DataError, ParameterError
@@ -391,3 +393,215 @@ def test_the_matrix_has_ages_in_order_and_one_row_for_a_cell(engine: Engine) -> 
     assert column_names(lk.cohort_matrix(upside_down)) == ["cohort", "0", "1"]
     with pytest.raises(ParameterError, match="several rows for one cell"):
         lk.cohort_matrix(stacked([table, table]))
+
+
+# ---- windows, rules and presets -----------------------------------------------------------------
+
+
+def test_six_rows_in_rolling_windows(engine: Engine) -> None:
+    options: dict[str, Any] = {"window": "rolling", "as_of": "2026-03-08"}
+    table = lk.cohort_retention(engine.frame(SIX_ROWS), "id", "day", **options)
+    unobserved = ("unobserved", None, None, None)
+    assert cells(table) == {
+        (JANUARY, 0): ("observed", 2, 2, 100.0),
+        (JANUARY, 1): ("partial", 1, 1, 100.0),  # customer 2 completes it on 9 March
+        (FEBRUARY, 0): ("observed", 1, 1, 100.0),
+        (FEBRUARY, 1): unobserved,  # 27 days after the first visit is window 0 still
+        (MARCH, 0): unobserved,
+        (MARCH, 1): unobserved,
+    }
+    assert {row["definition"] for row in frame_rows(table)} == {
+        "basis=log;freq=month;window=rolling;rule=on"
+    }
+
+
+# The tools' own examples: Amplitude and Mixpanel on their pages on time, read in November 2026.
+@pytest.mark.parametrize(
+    ("first", "again", "freq", "asked", "age"),
+    [
+        ("2026-01-05T17:59", "2026-01-06T17:00", "day", {"like": "amplitude"}, 1),
+        ("2026-01-05T17:59", "2026-01-06T17:00", "day", {"like": "mixpanel"}, 0),
+        ("2025-12-01", "2025-12-08", "week", {"like": "amplitude"}, 1),
+        ("2025-12-01", "2025-12-07", "week", {"like": "amplitude"}, 0),
+        ("2026-02-25", "2026-03-03", "month", {"like": "mixpanel"}, 0),
+        ("2026-02-25", "2026-03-03", "month", {"like": "posthog"}, 1),
+        ("2026-01-05T20:00", "2026-01-06T06:00", "day", {"window": "rolling"}, 0),
+        ("2026-01-05T20:00", "2026-01-06T06:00", "day", {}, 1),
+    ],
+)
+def test_examples_of_the_tools(
+    engine: Engine, first: str, again: str, freq: str, asked: dict[str, Any], age: int
+) -> None:
+    log = engine.frame({"id": [1, 1], "day": [first, again]})
+    options: dict[str, Any] = {"freq": freq, "as_of": "2026-04-30", **asked}
+    rows = frame_rows(lk.cohort_retention(log, "id", "day", **options))
+    assert max(row["cohort_age"] for row in rows if row["retained"]) == age
+
+
+DEFINITIONS: dict[str, dict[str, Any]] = {
+    "window=rolling;rule=on_or_after;floor=hour": {"like": "amplitude", "freq": "day"},
+    "window=rolling;rule=on_or_after": {"like": "mixpanel", "rule": "on_or_after"},
+    "window=calendar;rule=on": {"like": "posthog"},
+    "window=calendar;rule=brackets(0,1,4,8)": {"rule": [0, 1, 4, 8]},
+    "window=calendar;rule=on;start_event=yes;return_event=no": {
+        "start_event": "yes",
+        "return_event": "no",
+    },
+}
+
+
+@pytest.mark.parametrize("words", DEFINITIONS)
+def test_definitions(words: str) -> None:
+    log = pd.DataFrame({**SIX_ROWS, "yes": True, "no": False})
+    table = lk.cohort_retention(log, "id", "day", **DEFINITIONS[words])
+    freq = DEFINITIONS[words].get("freq", "month")
+    assert set(table["definition"]) == {f"basis=log;freq={freq};{words}"}
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a window misspelt": ({"window": "roling"}, "window='roling'.*Did you mean 'rolling'"),
+    "a rule misspelt": ({"rule": "on or after"}, "rule='on or after'.*'on_or_after'"),
+    "a rule that falls": ({"rule": (0, 3, 1)}, r"rule=\(0, 3, 1\) must be rising ages"),
+    "a rule of one age": ({"rule": (1,)}, "two at the least"),
+    "a rule below 0": ({"rule": (-1, 2)}, r"rule\[0\]=-1"),
+    "a window against a preset": (
+        {"like": "amplitude", "window": "calendar"},
+        "window='calendar' contradicts like='amplitude', which is window='rolling'",
+    ),
+    "a rule against a preset": ({"like": "posthog", "rule": (0, 1)}, "rule=.*contradicts like"),
+    "a tool nobody verified": ({"like": "heap"}, "like='heap' is not one of 'amplitude'"),
+    "a freq of no tool": ({"like": "mixpanel", "freq": "year"}, "documents no freq='year'"),
+    "revenue on or after": ({"amount": "a", "rule": "on_or_after"}, "amount= with rule="),
+    "Wilson of revenue": ({"amount": "a", "method": "wilson"}, "method='wilson' is not one of"),
+    "linearised shares": ({"method": "linearised"}, "method='linearised' is not one of"),
+    "no end with contracts": ({"contract_end": "a"}, "as_of is needed with contract_end"),
+    "revenue of contracts": (
+        {"contract_end": "a", "amount": "a", "as_of": "2026-03-31"},
+        "'amount' with contract_end",
+    ),
+    "observation that starts after its end": (
+        {"observed_from": "2026-03-02", "as_of": "2026-03-31"},
+        "observed_from=2026-03-02: no month starts",
+    ),
+    "a name that a definition cannot hold": ({"start_event": "a;b"}, "cannot hold ';' or '='"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_parameters(name: str) -> None:
+    asked, message = WRONG[name]
+    log = pd.DataFrame({**SIX_ROWS, "a": 1.0, "a;b": True})
+    with pytest.raises(ParameterError, match=message):
+        lk.cohort_retention(log, "id", "day", **asked)
+
+
+def test_a_rule_of_a_wrong_type() -> None:
+    with pytest.raises(TypeError, match="rule must be"):
+        lk.cohort_retention(pd.DataFrame(SIX_ROWS), "id", "day", rule=3)  # type: ignore[arg-type]
+
+
+# ---- revenue ------------------------------------------------------------------------------------
+
+
+def test_revenue_and_its_interval(engine: Engine) -> None:
+    """The limits are those of each customer's own deviation, by Student's t."""
+    start, later = [40.0, 50.0, 10.0, 25.0], [60.0, -10.0, 30.0, 0.0]
+    columns: dict[str, list[Any]] = {
+        "id": [1, 2, 3, 4, 1, 2, 3],
+        "day": ["2026-01-05"] * 4 + ["2026-02-06"] * 3,
+        "spent": [*start, *later[:3]],
+    }
+    table = lk.cohort_retention(
+        engine.frame(columns), "id", "day", amount="spent", as_of="2026-02-28", confidence_level=0.9
+    )
+    first, second = frame_rows(table)[:2]
+    assert (first["estimate"], first["std_error"]) == (100.0, 0.0)
+    ratio, low, high = oracles.ratio_interval(start, later, 0.9)
+    assert (second["n"], second["retained"], second["amount"]) == (4, 3, 80.0)
+    found = [second[name] for name in ("estimate", "ci_low", "ci_high")]
+    assert found == pytest.approx([100 * ratio, 100 * low, 100 * high])
+    assert (second["metric"], second["method"]) == ("cohort_revenue", "linearised")
+
+
+def test_revenue_without_a_start_or_a_second_customer_has_no_interval() -> None:
+    log = pd.DataFrame({"id": [1, 2, 2], "day": ["2026-01-05", "2026-02-05", "2026-03-31"]})
+    table = lk.cohort_retention(log.assign(spent=[0.0, 5.0, 20.0]), "id", "day", amount="spent")
+    found = table.set_index(["cohort", "cohort_age"])
+    assert found["estimate"].isna()[("2026-01-01", 0)]
+    assert found["estimate"][("2026-02-01", 1)] == 400.0  # never cut off
+    assert found["ci_low"].isna().all()
+
+
+def test_amounts_of_one_a_period_are_counts() -> None:
+    log = pd.DataFrame(SIX_ROWS).assign(one=1)
+    revenue = lk.cohort_retention(log, "id", "day", amount="one", as_of="2026-03-31")
+    shares = lk.cohort_retention(log, "id", "day", as_of="2026-03-31")
+    pd.testing.assert_series_equal(revenue["estimate"], shares["estimate"])
+    pd.testing.assert_series_equal(
+        revenue["amount"], shares["retained"].astype("float64"), check_names=False
+    )
+
+
+@pytest.mark.parametrize("function", [lk.compare, lk.explain_change])
+def test_revenue_is_not_compared(function: Any) -> None:
+    log = pd.DataFrame(SIX_ROWS).assign(one=1, sector="B2B")
+    table = lk.cohort_retention(log, "id", "day", amount="one", by="sector")
+    more = {"reference": "previous", "segment": "sector"} if function is lk.explain_change else {}
+    with pytest.raises(ParameterError, match=r"cohort_revenue is a ratio.*without amount="):
+        function(table, "cohort", **more)
+
+
+def test_pooled_revenue_is_that_of_all_customers() -> None:
+    log = pd.DataFrame({**SIX_ROWS, "spent": [5.0, 7, 11, 2, 3, 13], "sector": list("aabbba")})
+    options: dict[str, Any] = {"amount": "spent", "as_of": "2026-03-31", "rule": (0, 1, 3)}
+    split = lk.cohort_retention(log, "id", "day", by="sector", **options)
+    whole = lk.cohort_retention(log, "id", "day", **options)
+    pd.testing.assert_frame_equal(lk.pool(split, over="sector"), whole)
+    assert list(lk.cohort_matrix(whole).columns) == ["cohort", "0", "1"]
+    assert lk.to_records(whole)[0]["amount"] == 16.0
+
+
+# ---- what must hold whatever the log ------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 2**20), name=st.sampled_from(sorted(ASKED)))
+@settings(max_examples=60)
+def test_shards_add_up_and_order_and_duplicates_change_nothing(seed: int, name: str) -> None:
+    case = event_case(seed, ASKED[name])
+    keys = ["sector", "cohort", "cohort_age"]
+    case = case._replace(keywords={**case.keywords, "by": "sector"})
+    whole = case.table("pandas")
+    again = case.table("pandas", [*case.visits[::-1], *case.visits])
+    pd.testing.assert_frame_equal(again, whole)
+    assert (whole["retained"].isna() == (whole["coverage"] == "unobserved")).all()
+    assert not (whole["estimate"].notna() & (whole["coverage"] == "unobserved")).any()
+    added: dict[Any, tuple[int, int]] = {}
+    for remainder in range(2):
+        # A shard of customers who all came after as_of has nothing to add.
+        shard = [visit for visit in case.visits if visit.customer // 2 % 2 == remainder]
+        if not any(
+            visit.moment.replace(tzinfo=None) < case.end.replace(tzinfo=None) for visit in shard
+        ):
+            continue
+        for row in lk.to_records(case.table("pandas", shard)):
+            if row["n"]:
+                n, retained = added.get(tuple(row[key] for key in keys), (0, 0))
+                key = tuple(row[key] for key in keys)
+                added[key] = (n + int(row["n"]), retained + int(row["retained"] or 0))
+    rows = {tuple(row[key] for key in keys): row for row in lk.to_records(whole) if row["n"]}
+    assert added == {key: (row["n"], row["retained"]) for key, row in rows.items()}
+
+
+@given(seed=st.integers(0, 2**20), window=st.sampled_from(["calendar", "rolling"]))
+@settings(max_examples=40)
+def test_on_or_after_is_no_less_than_on_and_falls_with_age(seed: int, window: str) -> None:
+    case = event_case(seed, {"window": window})
+    on = case.table("pandas")
+    case = case._replace(keywords={**case.keywords, "rule": "on_or_after"})
+    after = case.table("pandas")
+    assert (after["n"].fillna(0) == on["n"].fillna(0)).all()
+    assert (after["retained"].fillna(0) >= on["retained"].fillna(0)).all()
+    if window == "calendar":
+        keys = [name for name in ("sector", "cohort") if name in after.columns]
+        steps = after.groupby(keys, dropna=False)["retained"].diff().dropna()
+        assert (steps <= 0).all()

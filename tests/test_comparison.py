@@ -218,6 +218,24 @@ def test_pooling_keys_and_periods_at_once(engine: Engine) -> None:
     same_table(lk.pool(lk.pool(split, over=["region", "sector"]), over="period"), whole)
 
 
+def test_a_pooled_rolling_cell_is_partial_where_one_group_is() -> None:
+    """The window is over for the sector of 1 and 2, and not for that of 3; nobody else is there."""
+    log = pd.DataFrame(
+        {
+            "id": [1, 2, 3, 4],
+            "day": ["2026-01-02", "2026-01-03", "2026-01-30", "2026-02-01"],
+            "sector": ["B2B", "B2B", "B2C", "NPO"],
+        }
+    )
+    options: dict[str, Any] = {"window": "rolling", "as_of": "2026-02-20"}
+    split = lk.cohort_retention(log, "id", "day", by="sector", **options)
+    whole = lk.cohort_retention(log, "id", "day", **options)
+    first = split[split["cohort"] == "2026-01-01"]
+    assert first["coverage"].tolist() == ["observed", "unobserved", "partial"]
+    pd.testing.assert_frame_equal(lk.pool(split, over="sector"), whole)
+    assert (whole["coverage"][0], whole["n"][0]) == ("partial", 2)
+
+
 def test_pooled_cohorts_are_those_that_reached_the_age(engine: Engine) -> None:
     log = engine.frame(log_columns())
     table = lk.cohort_retention(log, "id", "day", by="region", as_of="2026-05-20")

@@ -28,10 +28,6 @@ PUBLIC = {
 }
 MODULES = {"datasets", "errors", "plot"}
 
-# Parameters that later work brings: absent until they do something.
-LATER = {
-    *("window", "rule"),
-}
 POSITIONAL = {
     "nps": ["data", "score"],
     "csat": ["data", "score"],
@@ -107,6 +103,14 @@ NPS = metric("promoters", "passives", "detractors")
 CSAT = metric("satisfied")
 CES = metric("easy", "neutral", "hard", "answer_sum", "answer_sumsq")
 RATE = ["period", "coverage", *metric("retained", "churned"), "as_of"]
+REVENUE = [
+    *("cohort", "cohort_age", "coverage"),
+    *metric(
+        *("retained", "amount", "amount_start"),
+        *("amount_sumsq", "amount_start_sumsq", "amount_cross"),
+    ),
+    "as_of",
+]
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
 RATIO = ["period", "coverage", *metric("gained", "lost")]
@@ -201,6 +205,12 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
         ),
         ["sector", "metric", "period", *COMPARE],
     ),
+    "revenue of cohorts": (
+        lambda e: lk.cohort_retention(
+            e.frame({**LOG, "spent": [1.5] * len(LOG["id"])}), "id", "day", amount="spent"
+        ),
+        REVENUE,
+    ),
     "compare with the rest": (
         lambda e: lk.compare(
             lk.retention_rate(e.frame(LOG), "id", "day", by="sector"), "sector", reference="rest"
@@ -286,12 +296,6 @@ def test_only_columns_and_values_are_positional(name: str) -> None:
     parameters = inspect.signature(getattr(lk, name)).parameters.values()
     positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert positional == POSITIONAL.get(name, [])
-
-
-@pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_no_parameter_without_effect(name: str) -> None:
-    parameters = set(inspect.signature(getattr(lk, name)).parameters)
-    assert parameters & LATER == set()
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

@@ -50,11 +50,10 @@ def test_usable_contracts_become_distinct_ranges() -> None:
 
 def test_a_partition_counts_its_customers() -> None:
     active = _contracts.periods(_logs.nobody(672, 3, "month"))
-    found = _log_partitions._cells(
+    found = _log_partitions._flows_of(
         distinct_rows(),
         customer="id",
         by=[],
-        kind="flows",
         active=active,
         end=UNTIL,
         zone=None,

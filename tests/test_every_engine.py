@@ -53,6 +53,7 @@ from engine_cases import (
     Columns,
     aware_log,
     log,
+    visits_at,
     without,
 )
 from flow_cases import REFUSALS as FLOW_REFUSALS
@@ -506,6 +507,44 @@ REFUSALS: dict[str, Refusal] = {
         lambda e: lk.loyalty_tier(log(e), "id", "day", as_of=dt.date(2025, 11, 19)),
         ParameterError,
         r"^as_of=2025-11-19 lies before the first row of the log, 2025-11-20\.",
+    ),
+    "rows without a finite amount": (
+        lambda e: lk.cohort_retention(
+            visits_at(e, spent=without(LOG["id"], 60)), "id", "at", amount="spent"
+        ),
+        DataError,
+        rf"^'spent': {len(VISITS) // 60} rows without a finite amount",
+    ),
+    "amounts that are texts": (
+        lambda e: lk.cohort_retention(log(e), "id", "day", amount="tier"),
+        DataError,
+        r"^amount='tier' must be a column of numbers, not .*",
+    ),
+    "amounts without an end": (
+        lambda e: lk.cohort_retention(
+            e.with_types(
+                {"id": [1, 2], "day": ["2026-01-05"] * 2, "spent": [1.5, math.inf]},
+                {"spent": "float64"},
+            ),
+            *("id", "day"),
+            amount="spent",
+        ),
+        DataError,
+        r"^'spent': 1 row without a finite amount",
+    ),
+    "flags that are neither true nor false": (
+        lambda e: lk.cohort_retention(
+            e.frame({"id": [1, 2, 3], "day": ["2026-01-05"] * 3, "paid": [0, 1, 2]}),
+            *("id", "day"),
+            return_event="paid",
+        ),
+        DataError,
+        r"^'paid': 1 row neither true nor false: 2",
+    ),
+    "an event that is no column": (
+        lambda e: lk.cohort_retention(log(e), "id", "day", start_event="bougth"),
+        ColumnNotFoundError,
+        r"^start_event='bougth': data has no such column.*Did you mean 'bought'",
     ),
     "a key that changes": (
         lambda e: lk.retention_rate(

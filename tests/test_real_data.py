@@ -515,6 +515,51 @@ def test_cdnow_triangle(cdnow: Any) -> None:
     assert [row["0"] for row in matrix[3:]] == [0] * 15
 
 
+def test_cdnow_rolling_cohorts(cdnow: Any, purchases: pd.DataFrame) -> None:
+    """Windows of 30 days from each customer's first purchase, the plain pandas way."""
+    options: dict[str, Any] = {"window": "rolling", "as_of": "1998-06-30"}
+    table = frame_rows(lk.cohort_retention(cdnow, "id", "day", **options))
+    first = purchases.groupby("id")["day"].transform("min")
+    end = pd.Timestamp("1998-07-01")
+    log = purchases.assign(
+        cohort=first.dt.to_period("M").dt.to_timestamp(),
+        age=(purchases["day"] - first).dt.days // 30,
+        done=(end - first).dt.days // 30,
+    )
+    people = log.drop_duplicates("id")
+    active = log[log["age"] < log["done"]].groupby(["cohort", "age"])["id"].nunique()
+    for row in table:
+        cohort, age = pd.Timestamp(row["cohort"]), row["cohort_age"]
+        own = people[people["cohort"] == cohort]
+        n = int((own["done"] > age).sum())
+        if len(own):
+            words = {len(own): "observed", 0: "unobserved"}
+            assert row["coverage"] == words.get(n, "partial")
+            assert (row["n"] or 0, row["retained"] or 0) == (n, active.get((cohort, age), 0))
+    assert sum(row["n"] for row in table if row["cohort_age"] == 0) == 23_570
+    # January's first window takes in what the calendar calls February.
+    assert [row["n"] for row in table[:2]] == [7846, 7846]
+
+
+def test_cdnow_revenue_cohorts(cdnow: Any, purchases: pd.DataFrame) -> None:
+    table = frame_rows(lk.cohort_retention(cdnow, "id", "day", amount="dollars"))
+    month = purchases["day"].dt.to_period("M")
+    first = month.groupby(purchases["id"]).transform("min")
+    spent = purchases.groupby([first, month])["dollars"].sum()
+    for row in table:
+        cohort = pd.Period(row["cohort"], "M")
+        if row["n"]:
+            amount, start = (
+                spent.get((cohort, cohort + age), 0.0) for age in (row["cohort_age"], 0)
+            )
+            assert row["amount"] == pytest.approx(amount)
+            assert row["estimate"] == pytest.approx(100 * amount / start)
+            assert row["ci_low"] <= row["estimate"] <= row["ci_high"]
+    assert sum(row["amount"] for row in table if row["amount"]) == pytest.approx(
+        purchases["dollars"].sum()
+    )
+
+
 def test_cdnow_cohorts_pooled(cdnow: Any) -> None:
     pooled = frame_rows(lk.pool(lk.cohort_retention(cdnow, "id", "day"), over="cohort"))
     counts = list(cdnow_counts().values())
@@ -693,3 +738,19 @@ def test_retail_lives(retail_paid: Any) -> None:
         pytest.raises(ParameterError, match="lies before the first row of the log, 2010-12-01"),
     ):
         lk.rfm(retail_paid, "CustomerID", "InvoiceDate", "paid", **early)
+
+
+def test_retail_revenue_cohorts_are_net_of_returns(retail: Any) -> None:
+    """Returns have negative quantities, gifts a price of 0: both count as they are."""
+    frame = pd.DataFrame(frame_rows(retail)).assign(
+        net=lambda rows: rows["Quantity"] * rows["UnitPrice"]
+    )
+    known = frame.dropna(subset=["CustomerID"])
+    assert (known["net"] < 0).any()
+    assert (known["net"] == 0).any()
+    with pytest.warns(DroppedRowsWarning, match=f"{len(frame) - len(known):,} rows left out"):
+        table = lk.cohort_retention(
+            frame, "CustomerID", "InvoiceDate", amount="net", errors="coerce"
+        )
+    assert table["amount"].sum() == pytest.approx(known["net"].sum())
+    assert set(table.loc[table["retained"] == 0, "amount"].dropna()) <= {0.0}

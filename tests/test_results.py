@@ -94,6 +94,16 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ),
         ),
         (
+            _results.COHORT_REVENUE,
+            (
+                *("cohort", "cohort_age", "coverage", "metric", "n", "n_missing", "retained"),
+                *("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
+                *ESTIMATES,
+                *WORDS,
+                "as_of",
+            ),
+        ),
+        (
             _results.CUSTOMER_FLOW,
             ("period", "coverage", "start", "new", "retained", "returned", "churned", "end"),
         ),
@@ -141,6 +151,7 @@ RESERVED = {
     *("p_value", "p_adjusted", "adjust", "part"),
     *("duration", "at_risk", "events", "censored", "entered"),
     *("name", "dimension", "level"),
+    *("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
     *("w_promoters", "w_passives", "w_detractors", "w_satisfied", "w_easy", "w_neutral", "w_hard"),
     *("w2_promoters", "w2_passives", "w2_detractors", "w2_satisfied"),
     *("w2_easy", "w2_neutral", "w2_hard"),
@@ -191,6 +202,12 @@ def test_the_words_of_the_three_splits() -> None:
             "gained=new+returned+joined_and_left;lost=churned+joined_and_left",
         ),
         (_results.cohort_definition("month"), "basis=log;freq=month;window=calendar;rule=on"),
+        (
+            _results.cohort_definition(
+                "day", "rolling", "brackets(0,1,4)", "hour", {"start_event": "signed_up"}
+            ),
+            "basis=log;freq=day;window=rolling;rule=brackets(0,1,4);floor=hour;start_event=signed_up",
+        ),
     ],
 )
 def test_definition_strings(made: str, expected: str) -> None:

@@ -114,3 +114,24 @@ def test_effective_size() -> None:
     made = _variance.effective_size(spread, variance, kish)
     assert made[:3].tolist() == [50.0, 9.0, 9.0]
     assert np.isnan(made[3])
+
+
+def test_a_ratio_of_sums_is_moved_by_each_customers_own_deviation() -> None:
+    x, y = [40.0, 50.0, 10.0, 25.0], [60.0, -10.0, 30.0, 0.0]
+    sums = [sum(y), sum(x), sum(b * b for b in y), sum(a * a for a in x)]
+    cross = sum(a * b for a, b in zip(x, y, strict=True))
+    columns = [np.array([value, 0.0]) for value in (*sums, cross)]
+    found, error = _variance.ratio(np.array([4, 0]), *columns)
+    apart = sum(((b - found[0] * a) / sum(x)) ** 2 for a, b in zip(x, y, strict=True))
+    assert found[0] == pytest.approx(80 / 125)
+    assert error[0] == pytest.approx((4 / 3 * apart) ** 0.5)
+    assert np.isnan([found[1], error[1]]).all()  # nothing to divide by
+
+
+def test_a_ratio_that_all_customers_share_has_no_error_and_one_customer_tells_none() -> None:
+    # y = 3 x, with x of 1, 4, 4 and 1: the sums of y and x, of their squares, and of products.
+    sums = [np.array([float(value)] * 2) for value in (30, 10, 306, 34, 102)]
+    found, error = _variance.ratio(np.array([4, 1]), *sums)
+    assert found.tolist() == [3.0, 3.0]
+    assert error[0] == 0.0
+    assert np.isnan(error[1])

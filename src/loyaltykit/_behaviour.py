@@ -8,6 +8,7 @@ from typing import Any
 from loyaltykit import (
     _checks,
     _cohort_queries,
+    _cohort_rows,
     _cohorts,
     _dask,
     _flow_queries,
@@ -25,6 +26,10 @@ _QUERIES: dict[str, Callable[..., Any]] = {
     "flows": _flow_queries.counted,
     "cohorts": _cohort_queries.counted,
 }
+_PARTITIONS: dict[str, Callable[..., Any]] = {
+    "flows": _log_partitions.flows,
+    "cohorts": _log_partitions.cohorts,
+}
 
 
 def count_log(
@@ -39,6 +44,7 @@ def count_log(
     as_of: Any,
     tz: str | None,
     errors: str,
+    asked: _cohort_rows.Asked | None = None,
     contract_end: str | None = None,
     observed_from: Any = None,
     **more: Any,
@@ -46,6 +52,7 @@ def count_log(
     """Count the "flows" or the "cohorts" of a log, or of contracts, where the data are."""
     source = _sources.opened(data)
     names = {"customer": customer, "time": time}
+    names |= {} if asked is None else asked.columns
     if contract_end is not None:
         names["contract_end"] = contract_end
     for role, name in names.items():
@@ -67,13 +74,13 @@ def count_log(
         lookup = _sources.only(lookup, [customer, *since, *keys])
     options: dict[str, Any] = {"by": keys, "lookup": lookup, "freq": freq, "as_of": as_of}
     options |= {"tz": _checks.check_zone(tz), "errors": errors, **more}
-    given = {"contract_end": contract_end, "observed_from": observed_from}
+    given = {"contract_end": contract_end, "observed_from": observed_from, "asked": asked}
     options |= {name: value for name, value in given.items() if value is not None}
     if isinstance(source, _dask.Partitions):
-        return _log_partitions.counted(source, customer, time, kind, **options)
+        return _PARTITIONS[kind](source, customer, time, **options)
     if isinstance(source, _frame.EagerFrame):
         return _IN_MEMORY[kind](source, customer, time, **options)
-    used = [customer, time, contract_end, *(keys if lookup is None else [])]
+    used = [*names.values(), *(keys if lookup is None else [])]
     return _QUERIES[kind](_sources.only(source, used), customer, time, **options)
 
 

@@ -140,17 +140,39 @@ def _on_the_clock(name: str, value: object, otherwise: str, zone: str | None) ->
     return given if given.tzinfo is None else _in_zone(name, given, zone)
 
 
+def instants(clock: TimeArray, zone: str | None) -> IntArray:
+    """Return microseconds since 1970 by way of UTC of a few wall-clock times in a zone.
+
+    Of an hour that the clocks show twice, it is the first; naive times stay as they are.
+    """
+    moments = clock.astype("datetime64[us]")
+    if zone is None:
+        return moments.view(np.int64)
+    try:
+        found = _zone(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        msg = f"The times are in {zone!r}, which is no known zone: name one to read them in, tz=."
+        raise ParameterError(msg) from None
+    told = [time.replace(tzinfo=found).astimezone(dt.UTC) for time in moments.tolist()]
+    naive = np.array([time.replace(tzinfo=None) for time in told], dtype="datetime64[us]")
+    return naive.view(np.int64)
+
+
+def _zone(zone: str) -> dt.tzinfo:
+    offset = _OFFSET.fullmatch(zone)
+    if offset is None:
+        return zoneinfo.ZoneInfo(zone)
+    sign, hours, minutes = offset.groups()
+    ahead = dt.timedelta(hours=int(hours), minutes=int(minutes))
+    return dt.timezone(ahead if sign == "+" else -ahead)
+
+
 def _in_zone(name: str, moment: dt.datetime, zone: str | None) -> dt.datetime:
     if zone is None:
         msg = f"{name}={moment.isoformat()!r} has a time zone, but the times have none."
         raise ParameterError(msg)
-    offset = _OFFSET.fullmatch(zone)
-    if offset is not None:
-        sign, hours, minutes = offset.groups()
-        ahead = dt.timedelta(hours=int(hours), minutes=int(minutes))
-        return moment.astimezone(dt.timezone(ahead if sign == "+" else -ahead))
     try:
-        return moment.astimezone(zoneinfo.ZoneInfo(zone))
+        return moment.astimezone(_zone(zone))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         msg = f"{name}={moment.isoformat()!r}: write it without a zone, as a time in {zone!r}."
         raise ParameterError(msg) from None

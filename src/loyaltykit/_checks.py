@@ -504,8 +504,8 @@ def not_flags(column: str, count: int, values: Iterable[object]) -> NoReturn:
     raise DataError(msg)
 
 
-def not_amounts(column: str, dtype: object) -> NoReturn:
-    """Raise for a column of amounts that holds no numbers."""
+def amounts_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of amounts that holds something else."""
     msg = f"amount={column!r} must be a column of numbers, not {dtype}. Convert it first."
     raise DataError(msg)
 
@@ -513,7 +513,8 @@ def not_amounts(column: str, dtype: object) -> NoReturn:
 def null_values(column: str, count: int, what: str, *, coercible: bool = True) -> NoReturn:
     """Raise for rows without an id or a time."""
     way_out = ', or pass errors="coerce" to leave them out with a warning' if coercible else ""
-    msg = f"{column!r}: {rows(count)} without a {what}. Complete or remove them{way_out}."
+    article = "an" if what[0] in "aeiou" else "a"
+    msg = f"{column!r}: {rows(count)} without {article} {what}. Complete or remove them{way_out}."
     raise DataError(msg)
 
 

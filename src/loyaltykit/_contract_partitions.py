@@ -13,6 +13,7 @@ from loyaltykit._frame import ID, Frame
 
 # The columns of `_contracts.Ranges`.
 FIRST, LAST, BEGAN, ENDED = (f"lk {name}" for name in _contracts.Ranges._fields)
+START, STOP = "lk start", "lk stop"
 
 
 class Part(NamedTuple):
@@ -94,8 +95,12 @@ def distinct(
     end: np.datetime64,
     *,
     freq: str,
+    moments: bool = False,
 ) -> Any:
-    """Return the distinct rows of ID, the columns of `_contracts.Ranges`, and keys of their own."""
+    """Return the distinct rows of ID, the columns of `_contracts.Ranges`, and keys of their own.
+
+    With ``moments`` also START and STOP, by way of UTC.
+    """
     names = list(dict.fromkeys([customer, time, contract_end, *own]))
     frame = _dask.known(source.frame[names], [customer, *own])
     reduce = functools.partial(
@@ -107,6 +112,7 @@ def distinct(
         tz=tz,
         end=end,
         freq=freq,
+        moments=moments,
     )
     types = frame._meta.dtypes.to_dict()
     checked = functools.partial(_dask.typed, reduce, types=types, names=[customer, *own])
@@ -122,6 +128,7 @@ def _distinct_rows(
     tz: str | None,
     end: np.datetime64,
     freq: str,
+    moments: bool = False,
 ) -> Any:
     frame = _frame.positional(_frame.open_frame(part))
     starts, ends = _contracts.times_of(frame, time, contract_end, tz, "coerce")
@@ -131,8 +138,22 @@ def _distinct_rows(
     ranges = _contracts.ranges(starts.values[kept], ends.values[kept], end, freq)
     columns = {ID: ids, _dask.HOME: _dask.home(ids)}
     columns |= dict(zip((FIRST, LAST, BEGAN, ENDED), ranges, strict=True))
+    if moments:
+        exact = starts, ends
+        if starts.zone is not None:
+            exact = _contracts.times_of(frame, time, contract_end, "UTC", "coerce")
+        columns |= {name: t.values[kept] for name, t in zip((START, STOP), exact, strict=True)}
     columns |= {name: made[name] for name in own}
     return made[[]].assign(**columns).drop_duplicates()
+
+
+def ranges(
+    frame: Frame, customer: str, end: np.datetime64, zone: str | None
+) -> tuple[_logs.Log, _contracts.Ranges]:
+    """Return the contracts of one partition, and the log of who has them."""
+    columns = [frame[name].to_numpy() for name in (FIRST, LAST, BEGAN, ENDED)]
+    log = _partitions.log_of(frame, customer, columns[2], end, zone)
+    return log, _contracts.Ranges(*columns)
 
 
 def stock(frame: Frame, log: _logs.Log, active: _logs.Activity) -> _logs.Activity:

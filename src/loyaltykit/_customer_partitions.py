@@ -206,7 +206,7 @@ def _amount_rows(
     times, _ = _partitions.times_of(frame, time, tz)
     times = times.astype("datetime64[us]", copy=False)
     kept = ~frame[customer].is_null().to_numpy() & (times < end)
-    amounts = _scores.amounts(frame[amount])[kept]
+    amounts = _frame.amounts(frame[amount])[kept]
     made = frame.to_native()[kept]
     ids = _dask.plain(made[customer])
     days = _calendar.day_numbers(times[kept])

@@ -251,8 +251,26 @@ def ranks(keys: Integers) -> IntArray:
     """Return the place of each integer among the distinct ones."""
     import pandas as pd
 
+    bits = len(keys).bit_length()
+    if len(keys) and (int(keys.max()) - int(keys.min())).bit_length() + bits <= 64:
+        return _packed_ranks(keys, bits)
+
     codes, distinct = pd.factorize(keys)
     return _codes.ranked(codes, np.argsort(distinct))
+
+
+def _packed_ranks(keys: Integers, bits: int) -> IntArray:
+    """Do so by a sort of numbers that hold each integer and its row, which beats hashing."""
+    packed = keys.astype(np.uint64)  # negative ones come round again with the subtraction
+    packed -= keys.min().astype(np.uint64)
+    packed <<= np.uint64(bits)
+    packed |= np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    rows = (packed & np.uint64((1 << bits) - 1)).astype(np.int64)
+    packed >>= np.uint64(bits)
+    codes: IntArray = np.empty(len(keys), dtype=np.int64)
+    codes[rows] = np.cumsum(_codes.starts_of_runs(packed)) - 1
+    return codes
 
 
 def nan_to_null(series: Series) -> Series:

@@ -4,8 +4,8 @@ A metric and a method name one kernel. Every table is made through `from_counts`
 are weighted, `from_weights`, whether the sums were tallied a moment ago, came from SQL, or are
 summed again by pool.
 
-Every estimate is a mean of values: +1, 0 and -1 of a net score, 1 and 0 of a share, and the answers
-themselves. `moments` says what a metric's sums are in these terms.
+Every estimate but a ratio of amounts is a mean of values: +1, 0 and -1 of a net score, 1 and 0 of a
+share, and the answers themselves. `moments` says what a metric's sums are in these terms.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ IntArray = npt.NDArray[np.int64]
 NET_METHODS = ("score", "adjusted_wald", "wald")
 SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
 RATE_METHODS = (*SHARE_METHODS, "none")
+REVENUE_METHODS = ("linearised", "none")
 MEAN_METHODS = ("t",)
 BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws
 
@@ -59,14 +60,17 @@ _REST_OF = {
 NET, SHARE, MEAN = "net", "share", "mean"
 # Made from a share, and monotone in it: churned by the average base, and what was gained by lost.
 AVERAGE, RATIO = "average", "ratio"
+REVENUE = "revenue"  # the ratio of two sums of amounts
 _UNITS = {
     NET: "points",
     SHARE: "percent",
     MEAN: "scale_points",
     AVERAGE: "percent",
     RATIO: "ratio",
+    REVENUE: "percent",
 }
 _UNITS_OF_DIFFERENCES = {**_UNITS, SHARE: "percentage_points"}
+_KINDS = {"nps": NET, "quick_ratio": RATIO, "cohort_revenue": REVENUE}  # whatever the definition
 _FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
 
 
@@ -119,6 +123,8 @@ def from_counts(
     if kind == MEAN:
         sums = counts["answer_sum"], counts["answer_sumsq"]
         return Estimate(*_intervals.mean_t(*sums, n, confidence_level))
+    if kind == REVENUE:
+        return _revenue(counts, n, method, confidence_level)
     if kind == NET:
         above, below = (counts[name] for name in _NET_OF[metric])
         return _net(above, below, n, method, confidence_level)
@@ -228,11 +234,9 @@ def moments_variance(sums: Moments, squares: Moments, answers: FloatArray) -> Fl
 
 
 def kind(metric: str, definition: str) -> str:
-    """Return what a metric's estimate is: a net score, a share, or a mean of answers."""
-    if metric == "nps":
-        return NET
-    if metric == "quick_ratio":
-        return RATIO
+    """Return what a metric's estimate is: a net score, a share, a mean of answers, or a ratio."""
+    if metric in _KINDS:
+        return _KINDS[metric]
     if metric != "ces":
         return AVERAGE if part_of(definition, "denominator") == "average" else SHARE
     return {"mean": MEAN, "box": SHARE, "net": NET}[part_of(definition, "statistic")]
@@ -303,6 +307,18 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
         low, high = _SHARE[method](successes, n, level)
     error = _shares.proportion_std_error(successes, n)
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
+
+
+def _revenue(
+    sums: Mapping[str, npt.NDArray[Any]], n: IntArray, method: str, level: float
+) -> Estimate:
+    names = ("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross")
+    ratio, error = _variance.ratio(n, *(_as_float(sums[name]) for name in names))
+    if method == "none":
+        nothing = np.full(len(n), np.nan)
+        return Estimate(100 * ratio, nothing, nothing, nothing)
+    margin = _intervals.student_quantile(_as_float(n) - 1.0, level) * error
+    return Estimate(100 * ratio, 100 * error, 100 * (ratio - margin), 100 * (ratio + margin))
 
 
 def _per_average(share: Estimate, churned: IntArray, end: IntArray, n: IntArray) -> Estimate:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -253,6 +255,23 @@ def floats(series: Series) -> FloatArray | None:
         return np.asarray(values, dtype=np.float64)
     parsed = parse_numbers(values)[1] if len(values) else np.zeros(0)
     return None if np.isnan(parsed).any() else np.append(parsed, np.nan)[codes]
+
+
+def amounts(series: Series) -> FloatArray:
+    """Return a column of amounts by row, NaN where there is none that can be added up."""
+    if series.null_count() == len(series):
+        return np.full(len(series), np.nan)
+    values, codes = (None, None) if series.dtype == nw.String else numbers(series)
+    if values is None or (codes is not None and not all(map(_is_number, values))):
+        _checks.amounts_are_numbers(series.name, series.dtype)
+    if codes is not None:
+        values = np.append(values.astype(np.float64), np.nan)[codes]
+    made = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(made), made, np.nan)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (Real, Decimal)) and not isinstance(value, bool)
 
 
 def number_runs(series: Series) -> NumberRuns | None:

@@ -205,7 +205,7 @@ def _rows(
     # What happens on a day counts from the next start on; a single start counts all.
     counts_from = nw.col(PERIOD) - log.active.first + 1 if freq else _lazy.integer(0, _START)
     rows = rows.with_columns(counts_from.alias(_START))
-    return rows, customers, rows if purchase is None else rows.filter(_flag(rows, purchase)[1])
+    return rows, customers, rows if purchase is None else rows.filter(_lazy.flag(rows, purchase)[1])
 
 
 def _counts_from(starts: IntArray, first: int, freq: str | None) -> nw.Expr:
@@ -218,20 +218,10 @@ def _counts_from(starts: IntArray, first: int, freq: str | None) -> nw.Expr:
 
 def refuse_unclear(query: Query, purchase: str) -> None:
     """Refuse a column that should hold true and false, or 1 and 0, where it does not."""
-    unclear, _ = _flag(query, purchase)
+    unclear, _ = _lazy.flag(query, purchase)
     count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
     if count:
         _checks.not_flags(purchase, count, _lazy.shown(query.filter(unclear), purchase))
-
-
-def _flag(query: Query, purchase: str) -> tuple[nw.Expr, nw.Expr]:
-    """Return where a column is neither true nor false, and where it is true."""
-    flag, dtype = nw.col(purchase), query.collect_schema()[purchase]
-    if dtype == nw.Boolean:
-        return flag.is_null(), flag
-    if dtype.is_numeric():
-        return flag.is_null() | ~((flag == 0) | (flag == 1)), flag == 1
-    return nw.lit(0) == 0, nw.lit(0) == 1
 
 
 def _changes(rows: Query, tracks: list[str], facts: dict[str, nw.Expr]) -> Query:

@@ -73,6 +73,22 @@ def total(column: nw.Expr, name: str) -> nw.Expr:
     return column.sum().cast(nw.Int64).alias(name)
 
 
+def quotient(number: nw.Expr, length: int) -> nw.Expr:
+    """Return how often a length fits into a number that is not negative."""
+    # Spark divides in floating point, which is exact only where nothing is left over.
+    return ((number - number % length) // length).cast(nw.Int64)
+
+
+def flag(query: Query, name: str) -> tuple[nw.Expr, nw.Expr]:
+    """Return where a column is neither true nor false, and where it is true."""
+    column, dtype = nw.col(name), query.collect_schema()[name]
+    if dtype == nw.Boolean:
+        return column.is_null(), column
+    if dtype.is_numeric():
+        return column.is_null() | ~((column == 0) | (column == 1)), column == 1
+    return nw.lit(0) == 0, nw.lit(0) == 1
+
+
 def integer(number: int, name: str) -> nw.Expr:
     """Return a column of one number, 64 bits wide so that it stacks with counts."""
     return nw.lit(number, dtype=nw.Int64).alias(name)

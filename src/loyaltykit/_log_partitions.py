@@ -6,12 +6,14 @@ Customers are shuffled, reduced to distinct rows first; what is counted of them 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from loyaltykit import (
+    _cohort_rows,
     _cohorts,
     _contract_partitions,
     _dask,
@@ -21,21 +23,14 @@ from loyaltykit import (
     _partitions,
     _splits,
 )
+from loyaltykit._contract_partitions import START, STOP
 from loyaltykit._frame import PERIOD, N
 
-_TABLES: dict[str, Callable[..., Any]] = {"flows": _flows.flows, "cohorts": _cohorts.cohorts}
-_FROM_CELLS: dict[str, Callable[..., Any]] = {
-    "flows": _flows.from_cells,
-    "cohorts": _cohorts.from_cells,
-}
-_PLACES = {"flows": _flows.KIND, "cohorts": _cohorts.AGE}
 
-
-def counted(
+def flows(
     source: _dask.Partitions,
     customer: str,
     time: str,
-    kind: str,
     *,
     by: Sequence[str],
     lookup: _dask.Partitions | None,
@@ -44,8 +39,8 @@ def counted(
     grace: int = 0,
     kinds: Sequence[int] = (),
     **options: Any,
-) -> Any:
-    """Count the "flows" or the "cohorts" of a log, or of contracts."""
+) -> _flows.Counts:
+    """Count the flows of a log, or of contracts."""
     own, tz = [] if lookup is not None else by, options["tz"]
     if contract_end is None:
         told = _partitions.observed(source, customer, time, None, freq=freq, **options)
@@ -55,56 +50,116 @@ def counted(
         )
     active, end, zone = told
     changes = lookup is not None and _splits.VALID_FROM in lookup.columns
-    put_together = _FROM_CELLS[kind]
-    if kind == "flows":
-        put_together = functools.partial(_flows.from_cells, changes=changes)
     if end is None or not active.span:
-        meta = source.frame if lookup is None else lookup.frame
-        cells = _frame.open_frame(_no_cells(meta._meta[list(by)], kind))
-        return put_together(cells, by, active, end)
+        nobody = {name: np.zeros(0, dtype=np.int64) for name in (PERIOD, _flows.KIND, N)}
+        cells = _nobody(source, lookup, by, nobody)
+        return _flows.from_cells(cells, by, active, end, changes=changes)
     if contract_end is None:
         rows = _partitions.distinct(source, customer, time, own, tz, end, freq=freq)
     else:
         names = (customer, time, contract_end, own)
         rows = _contract_partitions.distinct(source, *names, tz, end, freq=freq)
-    parts = [rows.shuffle(on=_dask.HOME)]
-    if lookup is not None:
-        beside = _dask.known(lookup.frame, [customer, *by])
-        parts.append(_dask.at_home(beside, [customer], parts[0]))
-    cell = functools.partial(
-        _cells,
+    tell = functools.partial(
+        _flows_of,
         customer=customer,
         by=by,
-        kind=kind,
         active=active,
         end=end,
         zone=zone,
         grace=grace,
         kinds=kinds,
     )
-    cells = _frame.open_frame(_dask.over(parts, cell).compute().reset_index(drop=True))
-    return put_together(cells, by, active, end)
+    cells = _counted(rows, customer, by, lookup, tell)
+    return _flows.from_cells(cells, by, active, end, changes=changes)
 
 
-def _no_cells(keys: Any, kind: str) -> Any:
-    columns = {name: np.zeros(0, dtype=np.int64) for name in (PERIOD, _PLACES[kind], N)}
-    return keys.assign(**columns)
+def cohorts(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    *,
+    by: Sequence[str],
+    lookup: _dask.Partitions | None,
+    freq: str,
+    asked: _cohort_rows.Asked,
+    contract_end: str | None = None,
+    **options: Any,
+) -> _cohorts.Counts:
+    """Count the cohorts of a log, or of contracts."""
+    own, tz = [] if lookup is not None else by, options["tz"]
+    if contract_end is None:
+        told = _partitions.observed(source, customer, time, None, freq=freq, asked=asked, **options)
+    else:
+        told = _contract_partitions.observed(
+            source, customer, time, contract_end, freq=freq, **options
+        )
+    active, end, zone = told
+    active = _cohort_rows.reported_only(active)
+    since = _logs.first_reported(asked.observed_from, end, zone, freq)
+    if end is None or not active.span:
+        nobody = _nobody(source, lookup, by, _cohorts.no_rows(asked))
+        return _cohorts.from_cells(nobody, by, active, end, zone, asked)
+    if contract_end is not None:
+        names = (customer, time, contract_end, own)
+        rows = _contract_partitions.distinct(source, *names, tz, end, freq=freq, moments=True)
+    elif asked.by_periods:
+        rows = _partitions.distinct(source, customer, time, own, tz, end, freq=freq)
+    else:
+        rows = _partitions.rows(source, customer, time, own, tz, end, freq=freq, asked=asked)
+    active = _cohort_rows.reported(active, since)
+    tell = functools.partial(
+        _cohorts_of, customer=customer, by=by, active=active, end=end, zone=zone, asked=asked
+    )
+    cells = _counted(rows, customer, by, lookup, tell)
+    return _cohorts.from_cells(cells, by, active, end, zone, asked)
 
 
-def _cells(
+def _nobody(
+    source: _dask.Partitions,
+    lookup: _dask.Partitions | None,
+    by: Sequence[str],
+    columns: Mapping[str, npt.NDArray[Any]],
+) -> _frame.Frame:
+    """Return the cells of a log without rows, with keys of the right types."""
+    meta = source.frame if lookup is None else lookup.frame
+    return _frame.open_frame(meta._meta[list(by)].assign(**columns))
+
+
+def _counted(
+    rows: Any,
+    customer: str,
+    by: Sequence[str],
+    lookup: _dask.Partitions | None,
+    tell: Callable[..., Any],
+) -> _frame.Frame:
+    """Return what is counted in each partition, once every customer is in one."""
+    parts = [rows.shuffle(on=_dask.HOME)]
+    if lookup is not None:
+        beside = _dask.known(lookup.frame, [customer, *by])
+        parts.append(_dask.at_home(beside, [customer], parts[0]))
+    return _frame.open_frame(_dask.over(parts, tell).compute().reset_index(drop=True))
+
+
+def _split(
+    frame: _frame.Frame, log: _logs.Log, lookup: Any, customer: str, by: Sequence[str]
+) -> _splits.Split:
+    beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
+    return _splits.read_split(frame, log, customer, by, beside)
+
+
+def _flows_of(
     part: Any,
     lookup: Any = None,
     *,
     customer: str,
     by: Sequence[str],
-    kind: str,
     active: _logs.Activity,
     end: np.datetime64,
     zone: str | None,
     grace: int = 0,
     kinds: Sequence[int] = (),
 ) -> Any:
-    """Count the customers of one partition: rows of keys, PERIOD, kind or age, and N."""
+    """Count the customers of one partition: rows of keys, PERIOD, KIND and N."""
     frame = _frame.positional(_frame.open_frame(part))
     if PERIOD in frame.columns:
         periods = frame[PERIOD].to_numpy()
@@ -115,10 +170,50 @@ def _cells(
         began = frame[_contract_partitions.BEGAN].to_numpy()
         log = _partitions.log_of(frame, customer, began, end, zone)
         mine = _contract_partitions.stock(frame, log, active)
-    beside = None if lookup is None else _frame.positional(_frame.open_frame(lookup))
-    split = _splits.read_split(frame, log, customer, by, beside)
-    more = {"kinds": kinds} if kind == "flows" else {}
-    table = _TABLES[kind](mine, split, **more)
+    split = _split(frame, log, lookup, customer, by)
+    table = _flows.flows(mine, split, kinds=kinds)
     group, at, place = np.nonzero(table)
-    columns = {PERIOD: active.first + at, _PLACES[kind]: place, N: table[group, at, place]}
+    columns = {PERIOD: active.first + at, _flows.KIND: place, N: table[group, at, place]}
+    return _frame.table(_splits.keys_of(split, group), columns, len(group))
+
+
+def _pairs(
+    frame: _frame.Frame, customer: str, active: _logs.Activity, end: np.datetime64, zone: str | None
+) -> tuple[_logs.Log, _logs.Activity]:
+    """Return the log of a partition, and who was active when in it."""
+    periods = frame[PERIOD].to_numpy()
+    log = _partitions.log_of(frame, customer, periods, end, zone)
+    low = int(periods.min()) if len(periods) else active.first
+    owner, place = log.pairs(periods - low, max(active.first + active.span - low, 1))
+    return log, active._replace(customer=owner, period=place + (low - active.first))
+
+
+def _cohorts_of(
+    part: Any,
+    lookup: Any = None,
+    *,
+    customer: str,
+    by: Sequence[str],
+    active: _logs.Activity,
+    end: np.datetime64,
+    zone: str | None,
+    asked: _cohort_rows.Asked,
+) -> Any:
+    """Count the customers of one partition: the rows of `_cohorts.rows_of`, with their keys."""
+    frame = _frame.positional(_frame.open_frame(part))
+    people, until = None, _cohort_rows.window_end(end, zone, asked)
+    if asked.contracts:
+        log, ranges = _contract_partitions.ranges(frame, customer, end, zone)
+        moments = [frame[name].to_numpy() for name in (START, STOP)]
+        terms = _cohort_rows.terms_of(log.customer, ranges, moments, active)
+        people = _cohort_rows.people_of_terms(terms, len(log.ids), until, asked)
+    elif asked.by_periods:
+        log, active = _pairs(frame, customer, active, end, zone)
+    else:
+        periods = frame[PERIOD].to_numpy()
+        log = _partitions.log_of(frame, customer, periods, end, zone)
+        rows = _partitions.rows_of(frame, log.customer, periods - active.first, asked)
+        people = _cohort_rows.people_of_rows(rows, len(log.ids), until, asked)
+    split = _split(frame, log, lookup, customer, by)
+    group, columns = _cohorts.rows_of(_cohorts.tables_of(active, people, split, asked), active)
     return _frame.table(_splits.keys_of(split, group), columns, len(group))

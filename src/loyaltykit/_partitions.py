@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _dask, _frame, _logs, _splits
-from loyaltykit._frame import ID, PERIOD, Frame
+from loyaltykit import _calendar, _checks, _cohort_rows, _dask, _frame, _logs, _splits
+from loyaltykit._frame import ID, OWN, PERIOD, Frame
 from loyaltykit.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
 
 BOUGHT = "lk bought"
+_CLOCK, _EXACT, _STARTS, _RETURNS, _AMOUNT = (
+    OWN + name for name in ("clock", "exact", "starts", "returns", "amount")
+)
 _MOST_SHOWN = 6
 
 
@@ -29,6 +32,7 @@ class Part(NamedTuple):
     without_time: int
     not_a_time: int
     without_id: int
+    without_amount: int
     dropped: int
     moments: tuple[int, int] | None
     timed: bool
@@ -37,7 +41,7 @@ class Part(NamedTuple):
 
 
 def told_nothing() -> Part:
-    return Part(None, 0, 0, 0, 0, None, False, None, [])
+    return Part(None, 0, 0, 0, 0, 0, None, False, None, [])
 
 
 def times_of(frame: Frame, time: str, tz: str | None) -> tuple[_frame.TimeArray, Part]:
@@ -79,13 +83,17 @@ def observed(
     as_of: Any,
     tz: str | None,
     errors: str,
+    asked: _cohort_rows.Asked | None = None,
     observed_from: Any = None,
 ) -> tuple[_logs.Activity, np.datetime64 | None, str | None]:
     """Check every partition of a log; return its periods, the end of observation and the zone."""
     names = [name for name in (customer, time, purchase) if name is not None]
-    names = list(dict.fromkeys(names))
-    tell = functools.partial(facts, customer=customer, time=time, purchase=purchase, tz=tz)
+    names = list(dict.fromkeys([*names, *(asked.columns.values() if asked else [])]))
+    tell = functools.partial(
+        facts, customer=customer, time=time, purchase=purchase, tz=tz, asked=asked
+    )
     parts = _dask.each(source.frame[names], tell)
+    _refuse_amounts(parts, asked, errors)
     first, last, zone = together(parts, customer, time, tz=tz, errors=errors)
     return *_logs.observed(first, last, freq, as_of, zone, observed_from), zone
 
@@ -113,12 +121,35 @@ def together(
     return first, last, next((part.zone for part in parts if part.zone), tz)
 
 
-def facts(part: Any, customer: str, time: str, purchase: str | None, tz: str | None) -> Part:
-    frame = _frame.positional(_frame.open_frame(part))
+def _refuse_amounts(parts: Sequence[Part], asked: _cohort_rows.Asked | None, errors: str) -> None:
+    count = sum(part.without_amount for part in parts)
+    if not count or asked is None or asked.amount is None:
+        return
+    if errors == "raise":
+        _checks.null_values(asked.amount, count, "finite amount")
+    _checks.warn_of_dropped(count, _cohort_rows.NO_AMOUNT)
+
+
+def facts(
+    part: Any,
+    customer: str,
+    time: str,
+    purchase: str | None,
+    tz: str | None,
+    asked: _cohort_rows.Asked | None = None,
+) -> Part:
+    frame, without_amount = _frame.positional(_frame.open_frame(part)), 0
+    for name in asked.flags if asked else []:
+        _frame.flags(frame[name])
+    if asked and asked.amount is not None:
+        missing = _cohort_rows.without_amount(frame, asked.amount, asked.return_event)[1]
+        frame = _frame.rows(frame, np.flatnonzero(~missing))
+        without_amount = int(missing.sum())
     times, told = times_of(frame, time, tz)
-    nobody = frame[customer].is_null().to_numpy()
+    told = told._replace(without_amount=without_amount)
     if purchase is not None:
         _frame.flags(frame[purchase])
+    nobody = frame[customer].is_null().to_numpy()
     usable = times[~nobody & ~np.isnat(times)]
     moments = None
     if len(usable):
@@ -179,6 +210,75 @@ def _distinct_rows(
         columns[BOUGHT] = _frame.flags(frame[purchase])[kept]
     columns |= {name: made[name] for name in own}
     return made[[]].assign(**columns).drop_duplicates()
+
+
+def rows(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    own: Sequence[str],
+    tz: str | None,
+    end: np.datetime64,
+    *,
+    freq: str,
+    asked: _cohort_rows.Asked,
+) -> Any:
+    """Return the rows of ID, PERIOD, what is asked of them, and columns of the log's own."""
+    names = list(dict.fromkeys([customer, time, *asked.columns.values(), *own]))
+    frame = _dask.known(source.frame[names], [customer, *own])
+    made = functools.partial(
+        _asked_rows, customer=customer, time=time, own=own, tz=tz, end=end, freq=freq, asked=asked
+    )
+    types = frame._meta.dtypes.to_dict()
+    checked = functools.partial(_dask.typed, made, types=types, names=[customer, *own])
+    return _dask.over([frame], checked)
+
+
+def _asked_rows(
+    part: Any,
+    customer: str,
+    time: str,
+    own: Sequence[str],
+    tz: str | None,
+    end: np.datetime64,
+    freq: str,
+    asked: _cohort_rows.Asked,
+) -> Any:
+    frame = _frame.positional(_frame.open_frame(part))
+    times, told = times_of(frame, time, tz)
+    times = times.astype("datetime64[us]", copy=False)
+    kept = ~frame[customer].is_null().to_numpy() & (times < end)
+    columns: dict[str, Any] = {}
+    if asked.amount is not None:
+        amounts, missing = _cohort_rows.without_amount(frame, asked.amount, asked.return_event)
+        kept, columns[_AMOUNT] = kept & ~missing, amounts
+    zoned = told.zone is not None
+    exact = times_of(frame, time, "UTC")[0] if zoned else times
+    columns |= {_CLOCK: _splits.microseconds(times), _EXACT: _splits.microseconds(exact)}
+    for column, name in ((_STARTS, asked.start_event), (_RETURNS, asked.return_event)):
+        if name is not None:
+            columns[column] = _frame.flags(frame[name])
+    days = _calendar.day_numbers(times[kept])
+    made = frame.to_native()[kept]
+    ids = _dask.plain(made[customer])
+    told_of = {name: values[kept] for name, values in columns.items()}
+    own_columns = {name: made[name] for name in own}
+    places = {ID: ids, _dask.HOME: _dask.home(ids), PERIOD: _calendar.period_codes(days, freq)}
+    return made[[]].assign(**places, **told_of, **own_columns)
+
+
+def rows_of(
+    frame: Frame, customer: IntArray, period: IntArray, asked: _cohort_rows.Asked
+) -> _cohort_rows.Rows:
+    """Return the rows of a partition, whose customers and periods are numbered."""
+
+    def column(name: str) -> Any:
+        return frame[name].to_numpy() if name in frame.columns else None
+
+    clock, exact = column(_CLOCK), column(_EXACT)
+    told = exact if asked.floor is None else clock - clock % asked.floor
+    flags = column(_STARTS), column(_RETURNS)
+    return _cohort_rows.Rows(customer, period, exact, told, *flags, column(_AMOUNT))
 
 
 def log_of(

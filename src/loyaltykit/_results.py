@@ -32,9 +32,15 @@ COUNTS = {
     "retention_rate": ("retained", "churned"),
     "churn_rate": ("retained", "churned"),
     "cohort_retention": ("retained",),
+    "cohort_revenue": (
+        *("retained", "amount", "amount_start"),
+        *("amount_sumsq", "amount_start_sumsq", "amount_cross"),
+    ),
     "quick_ratio": ("gained", "lost"),
     "tier_transitions": ("moved",),
 }
+# Those that are sums of amounts, and no whole numbers.
+AMOUNTS = frozenset(COUNTS["cohort_revenue"]) - {"retained"}
 # The sums of weights that it is made from where answers are weighted: a name is w_ or w2_ and this.
 WEIGHTED = {
     "nps": COUNTS["nps"],
@@ -83,6 +89,11 @@ COHORT_RETENTION = (
     *_metric_columns("cohort_retention"),
     "as_of",
 )
+COHORT_REVENUE = (
+    *("cohort", "cohort_age", "coverage"),
+    *_metric_columns("cohort_revenue"),
+    "as_of",
+)
 QUICK_RATIO = (*PERIOD, *_metric_columns("quick_ratio"))
 TIER_TRANSITIONS = (*PERIOD, "from_tier", "to_tier", *_metric_columns("tier_transitions"))
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
@@ -121,6 +132,7 @@ RESERVED = frozenset(
         *TALLY_WEIGHTED,
         *RETENTION_RATE,
         *COHORT_RETENTION,
+        *COHORT_REVENUE,
         *QUICK_RATIO,
         *TIER_TRANSITIONS,
         *CUSTOMER_FLOW,
@@ -184,9 +196,21 @@ def ratio_definition(*, contracts: bool) -> str:
     return f"gained=new+returned{brief};lost=churned{brief}"
 
 
-def cohort_definition(freq: str) -> str:
-    """Return the definition of a cohort table from a log."""
-    return f"basis=log;freq={freq};window=calendar;rule=on"
+def cohort_definition(
+    freq: str,
+    window: str = "calendar",
+    rule: str = "on",
+    floor: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    basis: str = "log",
+) -> str:
+    """Return for example ``basis=log;freq=month;window=rolling;rule=brackets(0,1,4)``.
+
+    ``columns`` are those of events and amounts, which the number depends on.
+    """
+    words = f"basis={basis};freq={freq};window={window};rule={rule}"
+    words += "" if floor is None else f";floor={floor}"
+    return words + "".join(f";{role}={name}" for role, name in (columns or {}).items())
 
 
 TRANSITIONS_DEFINITION = "basis=tiers"

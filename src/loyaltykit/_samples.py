@@ -33,7 +33,7 @@ class Sample(NamedTuple):
     definition: str
     n: IntArray
     n_missing: IntArray
-    counts: dict[str, IntArray]
+    counts: dict[str, npt.NDArray[Any]]
     known: BoolArray
     weighted: _estimates.Weighted | None
 
@@ -70,7 +70,7 @@ def read(frame: _frame.Frame) -> Sample:
     of_metric = _results.counts_of(metric, definition)
     names = ("n", "n_missing", *of_metric)
     _checks.check_result(frame.columns, names, metric)
-    counts = {name: integers(frame, name) for name in names}
+    counts: dict[str, Any] = {name: integers(frame, name) for name in names}
     for name in of_metric:
         _refuse_gaps(frame, name, counts["n"], counts[name])
     return Sample(
@@ -85,8 +85,20 @@ def read(frame: _frame.Frame) -> Sample:
     )
 
 
+def sizes(frame: _frame.Frame) -> npt.NDArray[Any]:
+    """Return n of every row, NaN where it is null."""
+    return _floats(frame, "n")
+
+
 def refuse_ratios(sample: Sample, function: str) -> None:
     """Refuse estimates that are no mean of values, which function would take them for."""
+    if sample.kind == _estimates.REVENUE:
+        msg = (
+            f"{function} takes shares, net scores and means, and {sample.metric} is a ratio of "
+            "amounts. Take the shares of customers: the same call without amount=; or read the "
+            "intervals of the ratios side by side."
+        )
+        raise ParameterError(msg)
     if sample.kind in (_estimates.AVERAGE, _estimates.RATIO):
         name = sample.metric
         if sample.kind == _estimates.AVERAGE:
@@ -140,8 +152,8 @@ def added(sample: Sample, codes: IntArray, size: int) -> Sample:
         )
         raise ParameterError(msg)
 
-    def sums(values: IntArray) -> IntArray:
-        total = np.zeros(size, dtype=np.int64)
+    def sums(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        total = np.zeros(size, dtype=values.dtype)
         np.add.at(total, codes, values)
         return total
 
@@ -266,10 +278,12 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
     )[0]
 
 
-def integers(frame: _frame.Frame, name: str, parameter: str = "result") -> IntArray:
-    """Return a column of counts, 0 for null."""
+def integers(frame: _frame.Frame, name: str, parameter: str = "result") -> npt.NDArray[Any]:
+    """Return a column of counts, or of sums of amounts, 0 for null."""
     values = _floats(frame, name)
     counts = np.where(np.isnan(values), 0.0, values)
+    if name in _results.AMOUNTS:
+        return counts
     if not ((counts >= 0) & (counts == np.floor(counts)) | (name == "answer_sum")).all():
         msg = f"{parameter}: {name!r} must hold whole numbers, 0 or more."
         raise ParameterError(msg)
@@ -285,7 +299,7 @@ def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -
             "Leave those rows out, or make the table anew."
         )
         raise ParameterError(msg)
-    sums = ("answer_sum", "answer_sumsq", "end")  # no parts of n
+    sums = _results.AMOUNTS | {"answer_sum", "answer_sumsq", "end"}  # no parts of n
     if name not in sums and (count > n).any():
         msg = f"result: {name!r} is more than n in {_checks.rows(int((count > n).sum()))}."
         raise ParameterError(msg)

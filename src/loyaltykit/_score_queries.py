@@ -34,7 +34,7 @@ def scored(
     """Return the scores of every customer, as `_scores.table` makes them."""
     dtype = query.collect_schema()[amount]
     if not dtype.is_numeric():
-        _checks.not_amounts(amount, dtype)
+        _checks.amounts_are_numbers(amount, dtype)
     log = _queries.read_log(query, customer, time, keep=[amount], freq=freq, **options)
     number = nw.col(amount).cast(nw.Float64)
     rows = log.rows.with_columns(nw.when(number.abs() < float("inf")).then(number).alias(_AMOUNT))

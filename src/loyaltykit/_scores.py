@@ -58,16 +58,6 @@ class Cuts(NamedTuple):
 Values = Mapping[str, FloatArray]
 
 
-def amounts(series: _frame.Series) -> FloatArray:
-    """Return the amounts of rows, NaN where there is none that can be added."""
-    if _frame.is_text(series):
-        _checks.not_amounts(str(series.name), series.dtype)
-    found = _frame.floats(series)
-    if found is None:
-        return _checks.not_amounts(str(series.name), series.dtype)
-    return np.where(np.isfinite(found), found, np.nan)
-
-
 def without_amount(name: str, count: int, errors: str) -> None:
     """Refuse rows whose amount is missing or infinite, or warn that they are left out."""
     if count and errors == "raise":

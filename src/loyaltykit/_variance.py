@@ -1,4 +1,4 @@
-r"""Linearised variances of weighted means: weights, clusters, strata, a finite population.
+r"""Linearised variances: of weighted means, by weights, clusters and strata, and of ratios.
 
 A weighted mean of values y with weights w over a group is moved by one answer by about
 
@@ -180,3 +180,27 @@ def effective_size(spread: FloatArray, variance: FloatArray, kish: FloatArray) -
     """
     size: FloatArray = np.divide(spread, variance, out=kish.copy(), where=variance > 0.0)
     return size
+
+
+def ratio(
+    n: IntArray,
+    amount: FloatArray,
+    start: FloatArray,
+    amount_sq: FloatArray,
+    start_sq: FloatArray,
+    cross: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the ratio R of two sums over n customers, and its linearised standard error.
+
+    A customer with y of the amount and x of the start moves it by about
+    :math:`u = (y - R x) / \sum x`; the u add up to 0, and the variance is
+    :math:`n / (n - 1) \sum u^2`. A start that is not positive has no ratio: NaN.
+    """
+    whole = np.where(start > 0, start, np.nan)
+    found = amount / whole
+    parts = amount_sq, -2.0 * found * cross, found * found * start_sq
+    apart, scale = sum(parts), amount_sq + found * found * start_sq
+    # What is left where all customers have the same ratio is rounding.
+    apart = np.where(apart > 1e-14 * scale, apart, 0.0 * scale)
+    factor = n / np.where(n > 1, n - 1.0, np.nan)
+    return found, np.sqrt(factor * apart) / whole

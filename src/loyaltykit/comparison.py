@@ -86,11 +86,15 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     coverage, known = _coverage(frame, groups, across_time=across_time)
     rows = np.flatnonzero(known)
     added = _samples.added(_samples.take(sample, rows), groups.codes[rows], groups.size)
-    counts: dict[str, IntArray] = {"n": added.n, "n_missing": added.n_missing, **added.counts}
+    counts: dict[str, npt.NDArray[Any]] = {"n": added.n, "n_missing": added.n_missing}
+    counts |= added.counts
     if "as_of" in frame.columns or sample.metric == "quick_ratio":
         # Tables from a log are null where nothing was observed.
         nothing = np.bincount(groups.codes[rows], minlength=groups.size) == 0
         for name, values in counts.items():
+            if values.dtype.kind == "f":  # sums of amounts
+                counts[name] = np.where(nothing, np.nan, values)
+                continue
             mask = np.ma.nomask if name == "n_missing" else nothing
             counts[name] = np.ma.masked_array(values, mask=mask)
     return _results.metric_table(
@@ -149,12 +153,23 @@ def _coverage(
         return None, np.ones(len(frame), dtype=np.bool_)
     observed = _samples.covered(frame, _samples.OBSERVED)
     partial = _samples.covered(frame, _samples.PARTIAL)
-    known = observed if across_time else observed | partial
-    some = [
-        np.bincount(groups.codes[rows & known], minlength=groups.size) > 0
-        for rows in (observed, partial)
-    ]
-    return _results.coverage(some[0], some[1] & ~some[0]), known
+    if across_time:
+        some = _any(groups, observed)
+        return _results.coverage(some, np.zeros_like(some)), observed
+    # Rolling windows are over for some groups before others: all of them are a part then. A row
+    # that counts nobody says nothing, unless there is no other.
+    nobody = _samples.sizes(frame) == 0
+    full, part, never = (
+        _any(groups, rows) for rows in (observed & ~nobody, partial & ~nobody, ~observed & ~partial)
+    )
+    empty = ~(full | part | never)
+    mixed = part | (full & never) | (empty & _any(groups, partial))
+    return _results.coverage((full | empty) & ~mixed, mixed), observed | partial
+
+
+def _any(groups: _frame.Groups, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which groups have one of the rows."""
+    return np.bincount(groups.codes[rows], minlength=groups.size) > 0
 
 
 def _as_of(frame: _frame.Frame, length: int) -> dict[str, npt.NDArray[Any]]:

@@ -196,7 +196,7 @@ def _scored(
     **options: Any,
 ) -> Any:
     log = _logs.read_log(frame, customer, time, **options)
-    amounts = _scores.amounts(frame[amount])
+    amounts = _frame.amounts(frame[amount])
     amounts = amounts if log.kept is None else amounts[log.kept]
     _scores.without_amount(amount, int(np.isnan(amounts).sum()), options["errors"])
     found = _scores.summary(log, amounts, freq)
