@@ -465,8 +465,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a rule of one age": ({"rule": (1,)}, "two at the least"),
     "a rule below 0": ({"rule": (-1, 2)}, r"rule\[0\]=-1"),
     "a window against a preset": (
-        {"like": "amplitude", "window": "calendar"},
-        "window='calendar' contradicts like='amplitude', which is window='rolling'",
+        {"like": "posthog", "window": "rolling"},
+        "window='rolling' contradicts like='posthog', which is window='calendar'",
     ),
     "a rule against a preset": ({"like": "posthog", "rule": (0, 1)}, "rule=.*contradicts like"),
     "a tool nobody verified": ({"like": "heap"}, "like='heap' is not one of 'amplitude'"),

@@ -152,27 +152,21 @@ def changed(table: Any) -> Any:
     return lk.explain_change(table, "wave", reference=1, segment="sector")
 
 
-# Tables whose functions are not there yet.
-TRANSITIONS: dict[str, list[Any]] = {
-    "from_tier": ["new", "new"],
-    "to_tier": ["new", "loyal"],
-    "metric": ["tier_transitions"] * 2,
-    "n": [4, 4],
-    "moved": [3, 1],
-    "estimate": [75.0, 25.0],
-    "unit": ["percent"] * 2,
-    "definition": ["basis=log;freq=month"] * 2,
-}
-GAPS: dict[str, list[Any]] = {
-    "gap": [1, 7],
-    "n": [2, 2],
-    "within": [50.0, 100.0],
-    "proposed": [False, True],
-}
 CUTS: dict[str, Any] = {"scale": (1, 5), "promoter_min": 5, "detractor_max": 3}
 NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
 FLOW = log(lk.customer_flow)
+GAP = log(lk.inactivity_gap)
+
+
+def moved(engine: Engine) -> Any:
+    return lk.tier_transitions(log(functools.partial(lk.loyalty_tier, freq="week"))(engine), "id")
+
+
+def moved_at_all(engine: Engine) -> Any:
+    return lk.pool(moved(engine), over="period")
+
+
 CALLS: dict[str, Call] = {
     "nps": NPS,
     "csat": survey(lk.csat),
@@ -185,12 +179,10 @@ CALLS: dict[str, Call] = {
     "cohort_retention": COHORTS,
     "loyalty_tier": log(lk.loyalty_tier),
     "lifecycle_stage": log(lk.lifecycle_stage),
-    "tier_transitions": lambda e: lk.tier_transitions(
-        log(functools.partial(lk.loyalty_tier, freq="month"))(e), "id"
-    ),
+    "tier_transitions": moved,
     "rfm": lambda e: lk.rfm(e.frame(LOG), "id", "day", "id"),
     "customer_lifetimes": log(functools.partial(lk.customer_lifetimes, gap=30)),
-    "inactivity_gap": log(lk.inactivity_gap),
+    "inactivity_gap": GAP,
     "attach_segments": attached,
     "one_answer": log(lk.one_answer),
     "compare_paired": lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat"),
@@ -214,9 +206,9 @@ CALLS: dict[str, Call] = {
     ),
     "plot.cohort_heatmap": of_table(lk.plot.cohort_heatmap, COHORTS),
     "plot.retention_curves": of_table(lk.plot.retention_curves, COHORTS),
-    "plot.customer_flow": of_table(lk.plot.customer_flow, log(lk.customer_flow)),
-    "plot.tier_transitions": lambda e: lk.plot.tier_transitions(e.frame(TRANSITIONS)),
-    "plot.inactivity_gap": lambda e: lk.plot.inactivity_gap(e.frame(GAPS)),
+    "plot.customer_flow": of_table(lk.plot.customer_flow, FLOW),
+    "plot.tier_transitions": of_table(lk.plot.tier_transitions, moved_at_all),
+    "plot.inactivity_gap": of_table(lk.plot.inactivity_gap, GAP),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
     "ces_from_counts": of_counts(lk.ces_from_counts),

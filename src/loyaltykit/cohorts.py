@@ -44,8 +44,8 @@ def cohort_retention(
     observed_from: Any = None,
     tz: str | None = None,
     errors: str = "raise",
-    window: str | None = None,
-    rule: str | Sequence[int] | None = None,
+    window: str = "calendar",
+    rule: str | Sequence[int] = "on",
     start_event: str | None = None,
     return_event: str | None = None,
     amount: str | None = None,
@@ -94,12 +94,12 @@ def cohort_retention(
     errors : {"raise", "coerce"}, optional
         Whether rows without customer, date or amount are refused, or left out with a warning.
     window : {"calendar", "rolling"}, optional
-        "calendar", the default: window k is the k-th calendar period after the cohort's own.
+        "calendar": window k is the k-th calendar period after the cohort's own.
         "rolling": windows of one length from each customer's own first moment on,
         :math:`k = \lfloor (t - t_0) / L \rfloor`, with L of 1, 7, 30, 90 or 365 days for a day,
         week, month, quarter and year. A day is 24 hours, also where the clocks change.
     rule : {"on", "on_or_after"} or sequence of int, optional
-        "on", the default: active in window k. "on_or_after": active in window k or any later one
+        "on": active in window k. "on_or_after": active in window k or any later one
         up to the end of observation. A later return raises all earlier cells, so that the table of
         the same cohort changes as time passes.
         Ages, as ``(0, 1, 4, 8)``: active in any window of a bracket, here 0, 1 to 3, and 4 to 7.
@@ -112,7 +112,8 @@ def cohort_retention(
         Column of amounts, for cohorts of revenue. Negative ones, as of returned goods, count as
         they are: net revenue. Not with "on_or_after" or `contract_end`.
     like : {"amplitude", "mixpanel", "posthog"}, optional
-        Take the window and the rule that a tool documents as its own settings; see Notes.
+        Take the window and the rule that a tool documents as its own settings, in place of the
+        defaults; others than these that contradict it are refused. See Notes.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
     method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
@@ -291,22 +292,24 @@ def cohort_retention(
 
 
 def _conventions(
-    window: str | None, rule: str | Sequence[int] | None, like: str | None, freq: str
+    window: str, rule: str | Sequence[int], like: str | None, freq: str
 ) -> tuple[str, str | tuple[int, ...], str | None]:
     """Return the window, the rule and what moments are rounded down to, as asked or by a preset."""
     _checks.check_freq(freq)
-    if window is not None:
-        _checks.check_choice("window", window, WINDOWS)
-    made = None if rule is None else _rule(rule)
+    _checks.check_choice("window", window, WINDOWS)
+    made = _rule(rule)
     if like is None:
-        return window or "calendar", "on" if made is None else made, None
+        return window, made, None
     _checks.check_choice("like", like, tuple(PRESETS))
     preset = PRESETS[like]
     if freq not in preset.floors:
         msg = f"like={like!r} documents no freq={freq!r}: it has {_checks.listed(preset.floors)}."
         raise ParameterError(msg)
-    for name, given, own in (("window", window, preset.window), ("rule", made, preset.rule)):
-        if given is not None and given != own:
+    for name, given, default, own in (
+        ("window", window, WINDOWS[0], preset.window),
+        ("rule", made, RULES[0], preset.rule),
+    ):
+        if given not in (default, own):
             msg = f"{name}={given!r} contradicts like={like!r}, which is {name}={own!r}: drop one."
             raise ParameterError(msg)
     return preset.window, preset.rule, preset.floors[freq]
