@@ -6,16 +6,13 @@ import re
 import warnings
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 from loyaltykit import _checks
-from loyaltykit.errors import ColumnNotFoundError, DataError, ParameterError, ScaleWarning
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from loyaltykit.errors import ColumnNotFoundError, ParameterError, ScaleWarning
 
 
 def says(*fragments: str) -> str:
@@ -389,79 +386,6 @@ def test_too_few_resamples_are_refused_with_the_reason(number: int) -> None:
 def test_n_resamples_of_wrong_type(number: object) -> None:
     with pytest.raises(TypeError, match=r"^n_resamples must be a whole number, not "):
         _checks.check_n_resamples(number)
-
-
-# ---- messages about data ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("complain", "fragments"),
-    [
-        (
-            lambda: _checks.bad_answers(
-                "nps", 1234, [11, 12.5, "x", 13, 14, 15], (0, 10), "Do this."
-            ),
-            ["'nps': 1,234 rows", "scale 0 to 10: 11, 12.5, 'x', 13, 14, .... Do this."],
-        ),
-        (
-            lambda: _checks.bad_times("when", 1, ["31/01/2026"], coercible=True),
-            ["'when': 1 row ", "ISO dates such as 2026-01-31", "'31/01/2026'", "coerce"],
-        ),
-        (
-            lambda: _checks.null_values("customer", 2, "customer id"),
-            ["'customer': 2 rows without a customer id", "coerce"],
-        ),
-        (
-            lambda: _checks.changes_within_customer(["tier"], 2, [7, 9]),
-            ["by='tier' changes within 2 customers (ids 7, 9)", "segments="],
-        ),
-        (
-            lambda: _checks.ends_before_start("end", "start", 2, ["2026-01-04", "2026-01-05"]),
-            ["contract_end='end': 2 rows with an end before 'start': '2026-01-04', ", "coerce"],
-        ),
-        (
-            lambda: _checks.one_zone("start", "end"),
-            ["Only one of 'start' and 'end' has a time zone"],
-        ),
-        (
-            lambda: _checks.null_keys("segments", "customer", 3),
-            ["segments: 3 rows whose 'customer' is null"],
-        ),
-        (
-            lambda: _checks.duplicate_keys("segments", ["customer"], 2, [7]),
-            ["segments has 2 rows too many for the key 'customer': 7 "],
-        ),
-        (
-            lambda: _checks.different_key_types(
-                "customer", ("data", "segments"), ("text", "numbers")
-            ),
-            ["'customer' holds text in data and numbers in segments"],
-        ),
-        (
-            lambda: _checks.different_key_types(
-                "customer", ("segments", "data"), ("text", "numbers")
-            ),
-            ["'customer' holds numbers in data and text in segments"],
-        ),
-    ],
-)
-def test_messages_about_data(complain: Callable[[], None], fragments: list[str]) -> None:
-    with pytest.raises(DataError) as caught:
-        complain()
-    message = str(caught.value)
-    assert [fragment for fragment in fragments if fragment not in message] == []
-
-
-def test_a_way_out_is_offered_only_where_there_is_one() -> None:
-    with pytest.raises(DataError, match=r"'31/01'\. Parse them first\.$"):
-        _checks.bad_times("when", 1, ["31/01"], coercible=False)
-    with pytest.raises(DataError, match=r"Complete or remove them\.$"):
-        _checks.null_values("when", 1, "date", coercible=False)
-
-
-def test_naive_times_have_no_zone_to_convert_from() -> None:
-    with pytest.raises(ParameterError, match=says("tz='Asia/Jakarta': 'when' has no time zone")):
-        _checks.naive_times("Asia/Jakarta", "when")
 
 
 def test_wrong_type_names_parameter_and_type() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import narwhals.stable.v2 as nw
 
-from loyaltykit import _checks, _designs, _frame, _lazy, _queries, _tally
+from loyaltykit import _designs, _frame, _lazy, _queries, _refusals, _tally
 from loyaltykit._frame import PERIOD, ROWS, SQUARE, WEIGHT, N, Query
 
 _IDLE = "lk idle"
@@ -60,7 +60,7 @@ def distinct_answers(
         count = int(found.filter(nw.col(score) == float("inf"))[ROWS].sum())
         if count:
             shown = _lazy.shown(query.filter(off), score)
-            _checks.bad_answers(score, count, shown, (scale.low, scale.high), _tally.ADVICE)
+            _refusals.bad_answers(score, count, shown, (scale.low, scale.high), _tally.ADVICE)
     return found
 
 
@@ -89,7 +89,7 @@ def _refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
     schema = query.collect_schema()
     for name in columns:
         if not schema[name].is_numeric():
-            _checks.weights_are_numbers(name, schema[name])
+            _refusals.weights_are_numbers(name, schema[name])
     weight = [_lazy.value(query, name).cast(nw.Float64) for name in columns]
     least, most = _designs.LEAST, _designs.MOST
     fine = [(each == 0) | ((each >= least) & (each <= most)) for each in weight]
@@ -105,9 +105,9 @@ def _refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
     found = _lazy.only_row(query.select(*facts))
     for i, name in enumerate(columns):
         if found[f"bad {i}"]:
-            _checks.bad_weights(name, found[f"bad {i}"], _lazy.shown(query.filter(bad[i]), name))
+            _refusals.bad_weights(name, found[f"bad {i}"], _lazy.shown(query.filter(bad[i]), name))
         if found[f"null {i}"] and errors == "raise":
-            _checks.missing_weights(name, found[f"null {i}"])
+            _refusals.missing_weights(name, found[f"null {i}"])
     if found.get("squares"):
         _designs.refuse_squares(design, found["squares"])
 

@@ -20,6 +20,7 @@ from loyaltykit import (
     _lazy,
     _logs,
     _queries,
+    _refusals,
 )
 from loyaltykit._cohort_rows import NOWHERE, Asked
 from loyaltykit._cohorts import AGE, DONE, MEMBERS
@@ -97,7 +98,7 @@ def _with_flags(query: Query, asked: Asked) -> Query:
             unclear, true = _lazy.flag(query, column)
             count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
             if count:
-                _checks.not_flags(column, count, _lazy.shown(query.filter(unclear), column))
+                _refusals.not_flags(column, count, _lazy.shown(query.filter(unclear), column))
             made[name] = nw.when(true).then(nw.lit(1)).otherwise(nw.lit(0))
     return query.with_columns(*(flag.cast(nw.Int64).alias(name) for name, flag in made.items()))
 
@@ -106,14 +107,14 @@ def _with_amounts(query: Query, name: str, errors: str) -> Query:
     """Return the rows with an amount, 0 where a row does not count; refuse what is no number."""
     dtype = query.collect_schema()[name]
     if not dtype.is_numeric() and dtype != nw.Unknown:
-        _checks.amounts_are_numbers(name, dtype)
+        _refusals.amounts_are_numbers(name, dtype)
     amount = _lazy.value(query, name).cast(nw.Float64)
     counts = nw.col(_ACTIVE) == 1
     missing = counts & (amount.is_null() | (amount.abs() == float("inf")))
     count = _lazy.only_row(query.select(_lazy.number(missing, N)))[N]
     if count:
         if errors == "raise":
-            _checks.null_values(name, count, "finite amount")
+            _refusals.null_values(name, count, "finite amount")
         _checks.warn_of_dropped(count, _cohort_rows.NO_AMOUNT)
         query = query.filter(~missing)
     return query.with_columns(nw.when(counts).then(amount).otherwise(nw.lit(0.0)).alias(_AMOUNT))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _contracts, _frame, _logs, _splits
+from loyaltykit import _calendar, _checks, _codes, _contracts, _frame, _logs, _refusals, _splits
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -131,7 +131,7 @@ def with_amounts(frame: _frame.Frame, asked: Asked, errors: str) -> tuple[_frame
     if not missing.any():
         return frame, amounts
     if errors == "raise":
-        _checks.null_values(name, int(missing.sum()), "finite amount")
+        _refusals.null_values(name, int(missing.sum()), "finite amount")
     _checks.warn_of_dropped(int(missing.sum()), NO_AMOUNT)
     kept = np.flatnonzero(~missing)
     return _frame.rows(frame, kept), amounts[kept]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loyaltykit import _checks, _contracts, _dask, _frame, _logs, _partitions, _splits
+from loyaltykit import _contracts, _dask, _frame, _logs, _partitions, _refusals, _splits
 from loyaltykit._frame import ID, Frame
 
 # The columns of `_contracts.Ranges`.
@@ -48,7 +48,7 @@ def observed(
     backwards = sum(part.backwards for part in parts)
     if backwards and errors == "raise":
         shown = [value for part in parts for value in part.shown]
-        _checks.ends_before_start(contract_end, time, backwards, shown)
+        _refusals.ends_before_start(contract_end, time, backwards, shown)
     told = _partitions.together(
         starts, customer, time, tz=tz, errors=errors, unusable=_contracts.UNUSABLE
     )

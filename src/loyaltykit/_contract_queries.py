@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _checks, _contracts, _lazy, _logs, _queries
+from loyaltykit import _contracts, _lazy, _logs, _queries, _refusals
 from loyaltykit._contracts import NEVER
 from loyaltykit._engines import SPARK
 from loyaltykit._frame import ID, PERIOD, Query
@@ -53,7 +53,7 @@ def read(
     query, zone, end_zone = _with_moments(query, customer, time, contract_end, freq, tz)
     facts = _queries.facts_of(query, time, contract_end)
     if tz is not None and end_zone is None and facts["ending"]:
-        _checks.naive_times(tz, contract_end)
+        _refusals.naive_times(tz, contract_end)
     one_zone = (zone is None) == (end_zone is None)
     _queries.refuse_ends(query, time, contract_end, errors, facts, one_zone=one_zone)
     _queries.refuse(query, customer, time, tz, zone, errors, facts)
@@ -88,7 +88,7 @@ def _with_moments(
     schema = query.collect_schema()
     zones = [getattr(schema[name], "time_zone", None) for name in (time, contract_end)]
     if tz is not None and zones[0] is None and schema[time] in (nw.Date, nw.Datetime):
-        _checks.naive_times(tz, time)  # the start is read first in memory
+        _refusals.naive_times(tz, time)  # the start is read first in memory
     own = tz if zones[1] is None else tz or zones[0] or zones[1]
     query, _ = _lazy.with_clock(query, contract_end, own)
     stops = _lazy.next_start(query, freq).alias(_STOPS)

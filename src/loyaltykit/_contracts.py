@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame, _logs
+from loyaltykit import _calendar, _checks, _codes, _frame, _logs, _refusals
 from loyaltykit.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ def read(
     if backwards.any() and errors == "raise":
         rows = np.flatnonzero(backwards)
         shown = _frame.sample(frame[contract_end], rows)
-        _checks.ends_before_start(contract_end, time, len(rows), shown)
+        _refusals.ends_before_start(contract_end, time, len(rows), shown)
     lost = [part for part in (starts.lost, ends.lost) if part is not None]
     lost += [backwards] if backwards.any() else []
     usable = starts._replace(lost=np.logical_or.reduce(lost) if lost else None)
@@ -87,7 +87,7 @@ def times_of(
     ends = _frame.read_times(frame[contract_end], tz, errors, nullable=True, remedy=remedy)
     if not (np.isnat(starts.values).all() or np.isnat(ends.values).all()):
         if (starts.zone is None) != (ends.zone is None):
-            _checks.one_zone(time, contract_end)
+            _refusals.one_zone(time, contract_end)
         if starts.zone != ends.zone:
             ends = _frame.read_times(frame[contract_end], starts.zone, errors, nullable=True)
     return _fine(starts), _fine(ends)

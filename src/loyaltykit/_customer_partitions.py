@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _dask, _frame, _histories, _logs, _partitions, _scores
+from loyaltykit import (
+    _calendar,
+    _dask,
+    _frame,
+    _histories,
+    _logs,
+    _partitions,
+    _refusals,
+    _scores,
+)
 from loyaltykit._frame import ID, PERIOD, Frame
 
 IntArray = npt.NDArray[np.int64]
@@ -266,7 +275,7 @@ def _refuse_gone(source: _dask.Partitions, customer: str, time: str) -> None:
     parts = _dask.each(source.frame[names], tell)
     nobody = sum(part.without_id for part in parts)
     if nobody:
-        _checks.null_values(customer, nobody, "customer", coercible=False)
+        _refusals.null_values(customer, nobody, "customer", coercible=False)
     _partitions.refuse_times(parts, time, None)
 
 
@@ -327,4 +336,4 @@ def refuse_ties(
     if len(several):
         whose = tied[several[np.unique(codes[several], return_index=True)[1]]]
         ids = _frame.sample(frame[customer], whose)
-        _checks.tied_answers(customer, time, keep, len(whose), ids)
+        _refusals.tied_answers(customer, time, keep, len(whose), ids)

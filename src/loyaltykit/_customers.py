@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from loyaltykit import _checks, _lazy, _queries
+from loyaltykit import _lazy, _queries, _refusals
 from loyaltykit._frame import ID, PERIOD, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._queries import SINCE
@@ -99,7 +99,7 @@ def one_answer(
     several = _lazy.counted(query, own).filter(nw.col(N) > 1)
     count = _lazy.only_row(several.select(nw.len().alias(N)))[N]
     if count:
-        _checks.tied_answers(customer, time, keep, count, _lazy.shown(several, ID))
+        _refusals.tied_answers(customer, time, keep, count, _lazy.shown(several, ID))
     return query.select(*kept).to_native()
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame, _tally, _variance
+from loyaltykit import _calendar, _checks, _codes, _frame, _refusals, _tally, _variance
 from loyaltykit.errors import DataError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -152,17 +152,17 @@ def _weights(series: _frame.Series, errors: str) -> FloatArray:
     values, codes = _frame.numbers(series)
     if codes is not None:
         if not all(isinstance(value, (Real, Decimal)) for value in values):
-            _checks.weights_are_numbers(series.name, series.dtype)
+            _refusals.weights_are_numbers(series.name, series.dtype)
         values = np.append(values.astype(np.float64), np.nan)[codes]
     weight = values.astype(np.float64)
     missing = np.isnan(weight)
     fine = (weight == 0) | ((weight >= LEAST) & (weight <= MOST))
     bad = np.flatnonzero(~missing & ~fine)
     if len(bad):
-        _checks.bad_weights(series.name, len(bad), weight[bad][:6])
+        _refusals.bad_weights(series.name, len(bad), weight[bad][:6])
     if missing.any():
         if errors == "raise":
-            _checks.missing_weights(series.name, int(missing.sum()))
+            _refusals.missing_weights(series.name, int(missing.sum()))
         weight[missing] = 0.0
     return weight
 
@@ -212,7 +212,7 @@ def count_distinct(
         frame[name].to_numpy().astype(np.float64)
         for name in (_frame.N, _frame.WEIGHT, _frame.SQUARE)
     )
-    _checks.check_total(counts, float(n.sum()))
+    _refusals.check_total(counts, float(n.sum()))
     periods = _calendar.narrowed(frame[_frame.PERIOD].to_numpy()) if timed else None
     rows = Rows(n, weight, square)
     return _weighed(frame, slot, rows, scale, by, periods, freq, design, told)
@@ -321,7 +321,7 @@ def _refuse_nulls(frame: _frame.Frame, design: Design, told: IntArray | None) ->
         null = frame[name].is_null().to_numpy()
         if null.any():
             count = int(null.sum() if told is None else told[null].sum())
-            _checks.null_units(role, name, count)
+            _refusals.null_units(role, name, count)
 
 
 def _units(frame: _frame.Frame, kept: IntArray, n: FloatArray, design: Design) -> _Units:

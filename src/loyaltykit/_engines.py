@@ -16,7 +16,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks
+from loyaltykit import _refusals
 from loyaltykit._encoding import ARROW as ARROW
 from loyaltykit._encoding import NO_KERNELS, arrow_of, named, nan_to_null, pandas_series
 from loyaltykit._encoding import PANDAS as PANDAS
@@ -133,7 +133,7 @@ def parse_times(
     zone = getattr(parsed.dtype, "tz", None)
     if zone is None:
         if tz is not None and parsed.notna().any():
-            _checks.naive_times(tz, name)
+            _refusals.naive_times(tz, name)
         return np.asarray(parsed.to_numpy(dtype="datetime64[us]")), None
     local = (parsed.dt.tz_convert(tz) if tz else parsed).dt.tz_localize(None)
     return np.asarray(local.to_numpy(dtype="datetime64[us]")), tz or str(zone)

@@ -17,7 +17,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _codes, _engines
+from loyaltykit import _checks, _codes, _engines, _refusals
 
 # The door hands these on, so that nobody behind it needs to know the engines.
 from loyaltykit._engines import ARROW, LAZY, PANDAS, POLARS
@@ -263,7 +263,7 @@ def amounts(series: Series) -> FloatArray:
         return np.full(len(series), np.nan)
     values, codes = (None, None) if series.dtype == nw.String else numbers(series)
     if values is None or (codes is not None and not all(map(_is_number, values))):
-        _checks.amounts_are_numbers(series.name, series.dtype)
+        _refusals.amounts_are_numbers(series.name, series.dtype)
     if codes is not None:
         values = np.append(values.astype(np.float64), np.nan)[codes]
     made = np.asarray(values, dtype=np.float64)
@@ -328,8 +328,8 @@ def read_times(
         if bad.any():
             found = np.flatnonzero(bad)
             shown = sample(series, found)
-            _checks.bad_times(series.name, len(found), shown, coercible=errors is not None)
-        _checks.null_values(series.name, int(lost.sum()), "date", coercible=errors is not None)
+            _refusals.bad_times(series.name, len(found), shown, coercible=errors is not None)
+        _refusals.null_values(series.name, int(lost.sum()), "date", coercible=errors is not None)
     return Times(times, zone, lost)
 
 
@@ -341,12 +341,12 @@ def _datetimes(
     zone = zone_of(series)
     if dtype in (nw.Date, nw.Datetime) or zone is not None:
         if zone is None and tz is not None:
-            _checks.naive_times(tz, series.name)
+            _refusals.naive_times(tz, series.name)
         return _engines.wall_clock(series, zone, tz), tz or zone, fine
     if series.null_count() == len(series):  # also NaN alone, and a column without a type
         return np.full(len(series), "NaT", dtype="datetime64[us]"), tz, fine
     if dtype.is_numeric() or dtype == nw.Boolean or dtype.is_temporal():
-        _checks.not_dates(series.name, dtype)
+        _refusals.not_dates(series.name, dtype)
     encoded = encode(series)
     parsed, zone = _engines.parse_times(encoded.levels.to_list(), tz, series.name, remedy)
     filled = np.append(parsed, np.datetime64("NaT", "us"))[encoded.codes]
@@ -378,7 +378,7 @@ def positions(
     left, right = _engines.index(ids), _engines.index(lookup)
     kinds = [_engines.kind(series, index) for series, index in ((ids, left), (lookup, right))]
     if kinds[0] != kinds[1] and len(left) and len(right):
-        _checks.different_key_types(lookup.name, frames, kinds)
+        _refusals.different_key_types(lookup.name, frames, kinds)
     found: IntArray = right.get_indexer(left).astype(np.int64)
     return found
 
@@ -392,7 +392,7 @@ def flags(series: Series) -> npt.NDArray[np.bool_]:
     unclear = ~clear[encoded.codes]
     if unclear.any():
         found = np.flatnonzero(unclear)
-        _checks.not_flags(series.name, len(found), sample(series, found))
+        _refusals.not_flags(series.name, len(found), sample(series, found))
     truth = np.array([bool(level) for level in levels] + [False], dtype=np.bool_)
     return truth[encoded.codes]
 

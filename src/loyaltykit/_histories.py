@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame, _logs, _parallel, _splits, _tally
+from loyaltykit import (
+    _calendar,
+    _checks,
+    _codes,
+    _frame,
+    _logs,
+    _parallel,
+    _refusals,
+    _splits,
+    _tally,
+)
 from loyaltykit.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
@@ -94,7 +104,7 @@ def scores_off_scale(scores: _frame.Series) -> tuple[int, list[Any]]:
 def refuse_scores(name: str, count: int, shown: Iterable[Any], errors: str) -> None:
     """Refuse scores off the scale, or warn that they are left out."""
     if count and errors == "raise":
-        _checks.bad_answers(name, count, shown, (NPS_SCALE.low, NPS_SCALE.high), _ADVICE)
+        _refusals.bad_answers(name, count, shown, (NPS_SCALE.low, NPS_SCALE.high), _ADVICE)
     if count:
         _checks.warn_of_dropped(count, f"no answer from 0 to 10 in {name!r}")
 
@@ -139,7 +149,7 @@ def everybody(
         return ids, np.arange(len(ids)), np.zeros(0, dtype=np.int64)
     listed = _frame.encode(lookup[customer])
     if (listed.codes < 0).any():
-        _checks.null_keys("customers", customer, int((listed.codes < 0).sum()))
+        _refusals.null_keys("customers", customer, int((listed.codes < 0).sum()))
     held = _codes.distinct(listed.codes, len(listed.levels))
     names = _frame.take(listed.levels, held)
     frames = ("customers", "data")

@@ -14,7 +14,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _answer_queries, _calendar, _checks, _histories, _lazy, _queries
+from loyaltykit import _answer_queries, _calendar, _histories, _lazy, _queries, _refusals
 from loyaltykit._engines import SPARK
 from loyaltykit._frame import DAY, ID, PERIOD, ROWS, Frame, N, Query
 from loyaltykit._lazy import CLOCK
@@ -221,7 +221,7 @@ def refuse_unclear(query: Query, purchase: str) -> None:
     unclear, _ = _lazy.flag(query, purchase)
     count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
     if count:
-        _checks.not_flags(purchase, count, _lazy.shown(query.filter(unclear), purchase))
+        _refusals.not_flags(purchase, count, _lazy.shown(query.filter(unclear), purchase))
 
 
 def _changes(rows: Query, tracks: list[str], facts: dict[str, nw.Expr]) -> Query:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import narwhals.stable.v2 as nw
 
-from loyaltykit import _checks, _engines
+from loyaltykit import _checks, _engines, _refusals
 from loyaltykit._engines import DUCKDB, SPARK
 from loyaltykit._frame import DAY, PERIOD, Frame, N, Query
 from loyaltykit.errors import DataError, ParameterError
@@ -103,7 +103,7 @@ def alike(
         return first, second
     kinds = [_kind(dtype) for dtype in types]
     if kinds[0] != kinds[1]:
-        _checks.different_key_types(name, frames, kinds)
+        _refusals.different_key_types(name, frames, kinds)
     wide = nw.col(column).cast(_common(types, name, frames))
     return first.with_columns(wide), second.with_columns(wide)
 
@@ -124,7 +124,7 @@ def _common(types: Sequence[Any], name: str, frames: tuple[str, str]) -> Any:
     if _kind(types[0]) == "dates with a time zone":
         return nw.Datetime("us", "UTC")
     # Decimals would lose digits as floats, and be rounded as integers.
-    return _checks.different_key_types(name, frames, [str(dtype) for dtype in types])
+    return _refusals.different_key_types(name, frames, [str(dtype) for dtype in types])
 
 
 def _kind(dtype: Any) -> str:
@@ -160,7 +160,7 @@ def with_clock(frame: Query, name: str, tz: str | None) -> tuple[Query, str | No
     dtype, column = frame.collect_schema()[name], nw.col(name)
     zone = getattr(dtype, "time_zone", None)
     if zone is None and tz is not None and dtype in (nw.Date, nw.Datetime):
-        _checks.naive_times(tz, name)
+        _refusals.naive_times(tz, name)
     if dtype == nw.Date or (dtype == nw.Datetime and zone is None):
         if frame.implementation is DUCKDB:  # where a date may be infinite
             quoted = _quoted(name)
@@ -179,7 +179,7 @@ def with_clock(frame: Query, name: str, tz: str | None) -> tuple[Query, str | No
     if dtype == nw.Unknown:  # a column that holds nulls only
         return frame.with_columns(nw.lit(None, dtype=nw.Date).alias(CLOCK)), None
     if dtype not in (nw.String, nw.Categorical, nw.Enum):
-        _checks.not_dates(name, dtype)
+        _refusals.not_dates(name, dtype)
     return _parsed(frame, name), None
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _estimates, _frame
+from loyaltykit import _calendar, _checks, _codes, _estimates, _frame, _refusals
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -162,7 +162,7 @@ def code_of(levels: Levels, value: object, parameter: str, also: Sequence[str] =
     found = _same_time(levels, value) if levels.times is not None else _same_value(levels, value)
     if found is None:
         shown = levels.levels if levels.times is None else [_text(time) for time in levels.times]
-        _checks.unknown_level(parameter, value, levels.name, shown, also)
+        _refusals.unknown_level(parameter, value, levels.name, shown, also)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame
+from loyaltykit import _calendar, _checks, _codes, _frame, _refusals
 from loyaltykit.errors import DataError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -174,7 +174,7 @@ def _without_id(
     if not missing.any():
         return lost
     if errors == "raise":
-        _checks.null_values(customer, int(missing.sum()), "customer")
+        _refusals.null_values(customer, int(missing.sum()), "customer")
     return missing if lost is None else lost | missing
 
 

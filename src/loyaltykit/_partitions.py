@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _cohort_rows, _dask, _frame, _logs, _splits
+from loyaltykit import _calendar, _checks, _cohort_rows, _dask, _frame, _logs, _refusals, _splits
 from loyaltykit._frame import ID, OWN, PERIOD, Frame
 from loyaltykit.errors import DataError
 
@@ -67,10 +67,10 @@ def refuse_times(parts: Sequence[Part], time: str, errors: str | None) -> None:
     bad = sum(part.not_a_time for part in parts)
     if bad:
         shown = [value for part in parts for value in part.shown][:_MOST_SHOWN]
-        _checks.bad_times(time, bad, shown, coercible=errors is not None)
+        _refusals.bad_times(time, bad, shown, coercible=errors is not None)
     gone = sum(part.without_time for part in parts)
     if gone:
-        _checks.null_values(time, gone, "date", coercible=errors is not None)
+        _refusals.null_values(time, gone, "date", coercible=errors is not None)
 
 
 def observed(
@@ -111,7 +111,7 @@ def together(
     refuse_times(parts, time, errors)
     nobody = sum(part.without_id for part in parts)
     if nobody and errors == "raise":
-        _checks.null_values(customer, nobody, "customer")
+        _refusals.null_values(customer, nobody, "customer")
     dropped = sum(part.dropped for part in parts)
     if dropped:
         _checks.warn_of_dropped(dropped, unusable)
@@ -126,7 +126,7 @@ def _refuse_amounts(parts: Sequence[Part], asked: _cohort_rows.Asked | None, err
     if not count or asked is None or asked.amount is None:
         return
     if errors == "raise":
-        _checks.null_values(asked.amount, count, "finite amount")
+        _refusals.null_values(asked.amount, count, "finite amount")
     _checks.warn_of_dropped(count, _cohort_rows.NO_AMOUNT)
 
 

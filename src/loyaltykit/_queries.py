@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _checks, _lazy, _logs
+from loyaltykit import _checks, _lazy, _logs, _refusals
 from loyaltykit._frame import DAY, ID, PERIOD, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._splits import VALID_FROM
@@ -45,14 +45,14 @@ def usable(query: Query, counts: str | None, time: str | None, errors: str | Non
     if counts is not None:
         dtype = query.collect_schema()[counts]
         if not dtype.is_numeric():
-            _checks.counts_are_numbers(counts, dtype)
+            _refusals.counts_are_numbers(counts, dtype)
         number = nw.col(counts).cast(nw.Float64)
         fine = (number >= 0) & (number < 2**53) & (number % 1 == 0)
         wrong = ~fine | number.is_null()
         facts["wrong"] = _lazy.number(wrong, "wrong")
     found = _lazy.only_row(query.select(*facts.values()))
     if counts is not None and found["wrong"]:
-        _checks.bad_counts(counts, found["wrong"], _lazy.shown(query.filter(wrong), counts))
+        _refusals.bad_counts(counts, found["wrong"], _lazy.shown(query.filter(wrong), counts))
     if time is None:
         return query
     _refuse_times(query, time, errors, found)
@@ -78,18 +78,18 @@ def _refuse_times(
     odd = _lazy.odd_texts(query, time)
     if odd is not None and facts["zoned"]:
         shown = _lazy.shown(query.filter(odd[0]), time)
-        _checks.zones_in_text(time, facts["zoned"], shown)
+        _refusals.zones_in_text(time, facts["zoned"], shown)
     if odd is not None and facts["other"]:
         shown = _lazy.shown(query.filter(odd[1]), time)
-        _checks.bad_times(time, facts["other"], shown, coercible=False)
+        _refusals.bad_times(time, facts["other"], shown, coercible=False)
     if errors == "coerce":
         return
     if facts["bad"]:
         bad = query.filter(nw.col(clock).is_null() & ~nw.col(time).is_null())
         shown = _lazy.shown(bad, time)
-        _checks.bad_times(time, facts["bad"], shown, coercible=errors is not None)
+        _refusals.bad_times(time, facts["bad"], shown, coercible=errors is not None)
     if facts["gone"]:
-        _checks.null_values(time, facts["gone"], "date", coercible=errors is not None)
+        _refusals.null_values(time, facts["gone"], "date", coercible=errors is not None)
 
 
 def refuse_no_one_and_no_time(query: Query, customer: str, time: str) -> None:
@@ -98,7 +98,7 @@ def refuse_no_one_and_no_time(query: Query, customer: str, time: str) -> None:
     facts["nobody"] = _lazy.number(nw.col(ID).is_null(), "nobody")
     found = _lazy.only_row(query.select(*facts.values()))
     if found["nobody"]:
-        _checks.null_values(customer, found["nobody"], "customer", coercible=False)
+        _refusals.null_values(customer, found["nobody"], "customer", coercible=False)
     _refuse_times(query, time, None, found)
 
 
@@ -189,10 +189,10 @@ def refuse(
 ) -> None:
     """Refuse rows without a time or a customer, unless they are to be left out."""
     if tz is not None and zone is None and facts["first"] is not None:
-        _checks.naive_times(tz, time)
+        _refusals.naive_times(tz, time)
     _refuse_times(query, time, errors, facts)
     if facts["nobody"] and errors == "raise":
-        _checks.null_values(customer, facts["nobody"], "customer")
+        _refusals.null_values(customer, facts["nobody"], "customer")
 
 
 def refuse_ends(
@@ -203,10 +203,10 @@ def refuse_ends(
     told = {name.removeprefix(ENDS): n for name, n in facts.items() if name.startswith(ENDS)}
     _refuse_times(query, ends, errors, {**told, "gone": 0}, STOP)
     if facts["timed"] and facts["ending"] and not one_zone:
-        _checks.one_zone(time, ends)
+        _refusals.one_zone(time, ends)
     if facts["backwards"] and errors == "raise":
         shown = _lazy.shown(query.filter(nw.col(STOP) < nw.col(MOMENT)), ends)
-        _checks.ends_before_start(ends, time, facts["backwards"], shown)
+        _refusals.ends_before_start(ends, time, facts["backwards"], shown)
 
 
 def until(
@@ -247,7 +247,7 @@ def split_of(
     several = _lazy.counted(rows, [ID]).filter(nw.col(N) > 1)
     count = _lazy.only_row(several.select(nw.len().alias(N)))[N]
     if count:
-        _checks.changes_within_customer(by, count, _lazy.shown(several, ID))
+        _refusals.changes_within_customer(by, count, _lazy.shown(several, ID))
     return log.rows, Split(rows, changes=False)
 
 
@@ -275,7 +275,7 @@ def with_valid_from(lookup: Query, name: str, zone: str | None) -> Query:
     """Return the frame with MOMENT, since when rows hold on the clock of what they are held to."""
     own = getattr(lookup.collect_schema()[name], "time_zone", None)
     if own is not None and zone is None:
-        _checks.zone_on_one_side(name, own)
+        _refusals.zone_on_one_side(name, own)
     lookup, _ = _lazy.with_clock(lookup, name, None if own is None else zone)
     lookup = usable(lookup, None, name, None)
     return lookup.with_columns(_lazy.moment(lookup))
@@ -285,7 +285,7 @@ def refuse_null_keys(lookup: Query, column: str, name: str, frame: str = "segmen
     """Refuse a lookup frame with a null key."""
     count = _lazy.only_row(lookup.select(_lazy.number(nw.col(column).is_null(), N)))[N]
     if count:
-        _checks.null_keys(frame, name, count)
+        _refusals.null_keys(frame, name, count)
 
 
 def refuse_duplicates(
@@ -295,7 +295,7 @@ def refuse_duplicates(
     again = _lazy.counted(lookup, keys).filter(nw.col(N) > 1)
     count = _lazy.only_row(again.select(_lazy.total(nw.col(N) - 1, N)))[N]
     if count:
-        _checks.duplicate_keys(frame, names, count, _lazy.shown(again, keys[0]))
+        _refusals.duplicate_keys(frame, names, count, _lazy.shown(again, keys[0]))
 
 
 def with_keys(points: Query, split: Split, extra: Sequence[str] = ()) -> Query:

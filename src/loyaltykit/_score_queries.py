@@ -11,7 +11,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _checks, _history_queries, _lazy, _queries, _scores
+from loyaltykit import _history_queries, _lazy, _queries, _refusals, _scores
 from loyaltykit._frame import ID, PERIOD, N, Query
 
 _AMOUNT, _BOUGHT, _FIRST, _LAST, _MEASURE, _VALUE, _SCORE, _UPTO = (
@@ -34,7 +34,7 @@ def scored(
     """Return the scores of every customer, as `_scores.table` makes them."""
     dtype = query.collect_schema()[amount]
     if not dtype.is_numeric():
-        _checks.amounts_are_numbers(amount, dtype)
+        _refusals.amounts_are_numbers(amount, dtype)
     log = _queries.read_log(query, customer, time, keep=[amount], freq=freq, **options)
     number = nw.col(amount).cast(nw.Float64)
     rows = log.rows.with_columns(nw.when(number.abs() < float("inf")).then(number).alias(_AMOUNT))

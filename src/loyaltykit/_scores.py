@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _frame, _logs
+from loyaltykit import _calendar, _checks, _codes, _frame, _logs, _refusals
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -61,7 +61,7 @@ Values = Mapping[str, FloatArray]
 def without_amount(name: str, count: int, errors: str) -> None:
     """Refuse rows whose amount is missing or infinite, or warn that they are left out."""
     if count and errors == "raise":
-        _checks.null_values(name, count, "finite amount")
+        _refusals.null_values(name, count, "finite amount")
     if count:
         _checks.warn_of_dropped(count, f"no finite amount in {name!r}")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _codes, _frame, _logs
+from loyaltykit import _checks, _codes, _frame, _logs, _refusals
 from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
@@ -80,7 +80,7 @@ def _split_of_rows(frame: _frame.Frame, log: _logs.Log, by: Sequence[str]) -> Sp
     if changed.any():
         customers = np.unique(log.customer[changed])
         shown = _frame.sample(log.ids, customers)
-        _checks.changes_within_customer(by, len(customers), shown)
+        _refusals.changes_within_customer(by, len(customers), shown)
     return Split(groups.keys, groups.size, of_customer, None, None)
 
 
@@ -89,7 +89,7 @@ def _split_of_segments(
 ) -> Split:
     owners = _frame.encode(lookup[customer])
     if (owners.codes < 0).any():
-        _checks.null_keys("segments", customer, int((owners.codes < 0).sum()))
+        _refusals.null_keys("segments", customer, int((owners.codes < 0).sum()))
     groups = _frame.group(lookup, by)
     # A customer without a row joins those whose keys are all null, where there are any.
     unknown = groups.size
@@ -117,7 +117,7 @@ def valid_moments(series: _frame.Series, zone: str | None) -> IntArray:
     if since.zone in (None, zone):
         return microseconds(since.values)
     if zone is None:
-        _checks.zone_on_one_side(series.name, str(since.zone))
+        _refusals.zone_on_one_side(series.name, str(since.zone))
     return microseconds(_frame.read_times(series, zone, None).values)
 
 
@@ -136,7 +136,7 @@ def refuse_duplicates(
         same &= moment[order][1:] == moment[order][:-1]
     again = order[1:][same]
     if again.size:
-        _checks.duplicate_keys(frame, names, len(again), _frame.sample(ids, again))
+        _refusals.duplicate_keys(frame, names, len(again), _frame.sample(ids, again))
 
 
 def groups_at(split: Split, customer: IntArray, day: IntArray) -> IntArray:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _codes, _counting, _frame
+from loyaltykit import _calendar, _checks, _codes, _counting, _frame, _refusals
 from loyaltykit.errors import ParameterError, ScaleWarning
 
 IntArray = npt.NDArray[np.int64]
@@ -143,7 +143,7 @@ def slots(
     if len(off) and errors == "raise":
         shown = _frame.sample(series, off)
         count = len(off) if rows is None else int(rows[off].sum())
-        _checks.bad_answers(series.name, count, shown, (scale.low, scale.high), advice)
+        _refusals.bad_answers(series.name, count, shown, (scale.low, scale.high), advice)
     return found
 
 
@@ -184,7 +184,7 @@ def count_distinct(
     if errors == "raise":
         rows = frame[_frame.ROWS].to_numpy().astype(np.int64)
         slots(as_asked(frame[score], scale), scale, rows=rows)
-    _checks.check_total(counts, float(frame[_frame.N].to_numpy().sum()))
+    _refusals.check_total(counts, float(frame[_frame.N].to_numpy().sum()))
     periods = _calendar.narrowed(frame[_frame.PERIOD].to_numpy()) if timed else None
     return _count_groups(frame, score, scale, by, periods, _frame.N, freq, "coerce")
 
@@ -339,12 +339,12 @@ def row_counts(series: _frame.Series) -> npt.NDArray[np.float64]:
     if codes is not None and all(isinstance(value, (int, Decimal)) for value in values):
         values, codes = np.append(values.astype(np.float64), np.nan)[codes], None  # sums from SQL
     if codes is not None:
-        _checks.counts_are_numbers(name, series.dtype)
+        _refusals.counts_are_numbers(name, series.dtype)
     counts = values.astype(np.float64)
     bad = ~((counts >= 0) & (counts == np.floor(counts)) & np.isfinite(counts))
     if bad.any():
-        _checks.bad_counts(name, int(bad.sum()), counts[bad][:6])
-    _checks.check_total(name, float(counts.sum()))
+        _refusals.bad_counts(name, int(bad.sum()), counts[bad][:6])
+    _refusals.check_total(name, float(counts.sum()))
     return counts
 
 

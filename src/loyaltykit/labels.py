@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loyaltykit import _checks, _frame, _tally
+from loyaltykit import _checks, _frame, _refusals, _tally
 
 # Spellings that customer registers hold, English and Indonesian, in the form `_simplified` gives.
 _SECTOR_SPELLINGS = {
@@ -212,7 +212,7 @@ def _normalized(values: Any, spellings: Mapping[str, str], unknown: str) -> Any:
     if unknown == "raise" and (strange & used[:-1]).any():
         rows = int((strange & used[:-1])[encoded.codes[encoded.codes >= 0]].sum())
         names = _frame.sample(encoded.levels, np.flatnonzero(strange & used[:-1]))
-        _checks.unknown_labels(series.name or "values", rows, names, list(spellings))
+        _refusals.unknown_labels(series.name or "values", rows, names, list(spellings))
     rest = len(spellings) if unknown == "other" else -1
     codes = np.array([*(rest if code is None else code for code in found), -1], dtype=np.int64)
     return _frame.categories(series, codes[encoded.codes], labels).to_native()

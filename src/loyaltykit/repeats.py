@@ -21,6 +21,7 @@ from loyaltykit import (
     _differences,
     _frame,
     _pairs,
+    _refusals,
     _results,
     _sources,
     _tally,
@@ -143,7 +144,7 @@ def _one_answer(
     who = _frame.compact(frame[customer], ordered=False)
     nobody = int((who.codes < 0).sum())
     if nobody:
-        _checks.null_values(customer, nobody, "customer", coercible=False)
+        _refusals.null_values(customer, nobody, "customer", coercible=False)
     times = _frame.read_times(frame[time], None, None)
     # Their zone's clock shows one hour twice a year, so that aware times are ordered as moments.
     moments = times.values

@@ -15,6 +15,7 @@ from loyaltykit import (
     _customers,
     _dask,
     _frame,
+    _refusals,
     _sources,
     _splits,
 )
@@ -169,7 +170,7 @@ def _joint_codes(
     for key in keys:
         theirs, ours = _frame.encode(lookup[key]), _frame.encode(frame[key])
         if (theirs.codes < 0).any():
-            _checks.null_keys("segments", key, int((theirs.codes < 0).sum()))
+            _refusals.null_keys("segments", key, int((theirs.codes < 0).sum()))
         of_level = np.append(_frame.positions(ours.levels, theirs.levels), -1)[ours.codes]
         width = len(theirs.levels)
         known = (wanted >= 0) & (of_level >= 0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _answers, _checks, _designs, _frame, _results, _tally
+from loyaltykit import _answers, _checks, _designs, _frame, _refusals, _results, _tally
 
 IntArray = npt.NDArray[np.int64]
 
@@ -133,4 +133,4 @@ def tally(
 def _refuse_nulls(series: _frame.Series, name: str, n: IntArray) -> None:
     null = series.is_null().to_numpy()
     if null.any():
-        _checks.null_units("clusters", name, int(n[null].sum()))
+        _refusals.null_units("clusters", name, int(n[null].sum()))

@@ -16,6 +16,7 @@ from loyaltykit import (
     _estimates,
     _frame,
     _history_queries,
+    _refusals,
     _results,
     _sources,
 )
@@ -170,7 +171,7 @@ def _counted(frame: _frame.Frame, customer: str, tier: str, valid_from: str) -> 
         again = order[1:][key[1:] == key[:-1]]
         if len(again):
             shown = _frame.sample(frame[customer], again)
-            _checks.duplicate_keys("tiers", [customer, valid_from], len(again), shown)
+            _refusals.duplicate_keys("tiers", [customer, valid_from], len(again), shown)
     owner, place = np.divmod(key, width)
     same = np.append(owner[1:] == owner[:-1], False)[: len(key)]
     after = np.where(same, np.append(place[1:], 0)[: len(key)], len(days))
@@ -193,7 +194,7 @@ def _owners(frame: _frame.Frame, customer: str) -> _frame.Integers:
     codes = _frame.compact(frame[customer], ordered=False).codes
     nobody = int((codes < 0).sum())
     if nobody:
-        _checks.null_values(customer, nobody, "customer", coercible=False)
+        _refusals.null_values(customer, nobody, "customer", coercible=False)
     return codes
 
 

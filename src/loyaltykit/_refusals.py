@@ -1,0 +1,233 @@
+"""Data that cannot be counted: the text of every refusal, with what was found and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from loyaltykit._checks import listed, plain, rows
+from loyaltykit.errors import DataError, ParameterError
+
+
+def unknown_level(
+    parameter: str, value: object, column: str, levels: Sequence[object], also: Sequence[str]
+) -> NoReturn:
+    """Raise for a level that a key of a result table does not have."""
+    texts = {str(level): level for level in [*levels, *also]}
+    near = difflib.get_close_matches(str(value), list(texts), n=1)
+    hint = f" Did you mean {texts[near[0]]!r}?" if near else ""
+    words = f", or pass {' or '.join(repr(word) for word in also)}" if also else ""
+    msg = (
+        f"{parameter}={plain(value)!r} is no level of {column!r}: it has {listed(levels, 20)}"
+        f"{words}.{hint}"
+    )
+    raise ParameterError(msg)
+
+
+def bad_answers(
+    column: str, count: int, values: Iterable[object], scale: tuple[int, int], advice: str
+) -> NoReturn:
+    """Raise for answers that are off the scale, fractional or not numbers at all."""
+    low, high = scale
+    msg = (
+        f"{column!r}: {rows(count)} with answers that are not whole points of the scale "
+        f"{low} to {high}: {listed(values)}. {advice}"
+    )
+    raise DataError(msg)
+
+
+def unknown_labels(
+    column: str, count: int, values: Iterable[object], known: Sequence[str]
+) -> NoReturn:
+    """Raise for labels that are no spelling of any known one."""
+    msg = (
+        f"{column!r}: {rows(count)} with labels that are none of {listed(known)}: "
+        f'{listed(values)}. Correct them, or pass unknown="null" or unknown="other".'
+    )
+    raise DataError(msg)
+
+
+def bad_times(column: str, count: int, values: Iterable[object], *, coercible: bool) -> NoReturn:
+    """Raise for times that are not dates."""
+    way_out = ', or pass errors="coerce" to leave those rows out' if coercible else ""
+    msg = (
+        f"{column!r}: {rows(count)} with times that are not ISO dates such as 2026-01-31: "
+        f"{listed(values)}. Parse them first{way_out}."
+    )
+    raise DataError(msg)
+
+
+def bad_counts(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for counts that are missing, negative or fractional."""
+    msg = (
+        f"counts={column!r}: {rows(count)} without a whole number of answers, "
+        f"0 or more: {listed(values, 6)}."
+    )
+    raise DataError(msg)
+
+
+def check_total(column: str | None, total: float) -> None:
+    """Refuse counts that are too many to be summed exactly."""
+    if total >= 2**53:
+        msg = (
+            f"counts={column!r} add up to more than 2**53 answers, which cannot be summed exactly."
+        )
+        raise DataError(msg)
+
+
+def counts_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of counts that holds no numbers."""
+    msg = f"counts={column!r} must be a column of whole numbers, not {dtype}."
+    raise DataError(msg)
+
+
+def bad_weights(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for weights that are negative or infinite."""
+    msg = (
+        f"weights={column!r}: {rows(count)} with weights that are negative, infinite, or beyond "
+        f"1e-100 to 1e100: {listed(values, 6)}. A weight is how much of the population an answer "
+        "speaks for."
+    )
+    raise DataError(msg)
+
+
+def missing_weights(column: str, count: int) -> NoReturn:
+    """Raise for rows without a weight."""
+    msg = (
+        f"weights={column!r}: {rows(count)} without a weight. Complete them, or pass "
+        'errors="coerce" to count those answers as missing.'
+    )
+    raise DataError(msg)
+
+
+def weights_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of weights that holds no numbers."""
+    msg = f"weights={column!r} must be a column of numbers, not {dtype}."
+    raise DataError(msg)
+
+
+def null_units(parameter: str, column: str, count: int) -> NoReturn:
+    """Raise for answers that belong to no cluster or stratum."""
+    msg = (
+        f"{parameter}={column!r} is null in {rows(count)}. Complete or remove them; an answer that "
+        "shares its unit with no other takes an id of its own."
+    )
+    raise DataError(msg)
+
+
+def zones_in_text(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for texts that name a zone, where the engine cannot read them."""
+    msg = (
+        f"{column!r}: {rows(count)} with texts that name a time zone: {listed(values)}. A lazy "
+        "engine reads none from text: cast the column to a timestamp first."
+    )
+    raise DataError(msg)
+
+
+def not_dates(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of a type that tells no date."""
+    msg = (
+        f"{column!r} holds {dtype}, not dates. Convert it first: a number alone does not "
+        "say its unit or its epoch."
+    )
+    raise DataError(msg)
+
+
+def not_flags(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for a column that should hold true and false."""
+    msg = f"{column!r}: {rows(count)} neither true nor false: {listed(values)}."
+    raise DataError(msg)
+
+
+def amounts_are_numbers(column: str, dtype: object) -> NoReturn:
+    """Raise for a column of amounts that holds something else."""
+    msg = f"amount={column!r} must be a column of numbers, not {dtype}. Convert it first."
+    raise DataError(msg)
+
+
+def null_values(column: str, count: int, what: str, *, coercible: bool = True) -> NoReturn:
+    """Raise for rows without an id or a time."""
+    way_out = ', or pass errors="coerce" to leave them out with a warning' if coercible else ""
+    article = "an" if what[0] in "aeiou" else "a"
+    msg = f"{column!r}: {rows(count)} without {article} {what}. Complete or remove them{way_out}."
+    raise DataError(msg)
+
+
+def changes_within_customer(names: Sequence[str], count: int, ids: Iterable[object]) -> NoReturn:
+    """Raise for a key column that is not constant within a customer."""
+    noun = "customer" if count == 1 else "customers"
+    msg = (
+        f"by={listed(names)} changes within {count:,} {noun} (ids {listed(ids)}). A split of a "
+        "rate is read as of the period's start: pass segments=, a frame with one row per customer, "
+        "or one with a valid_from column."
+    )
+    raise DataError(msg)
+
+
+def tied_answers(
+    customer: str, time: str, keep: str, count: int, ids: Iterable[object]
+) -> NoReturn:
+    """Raise for rows of one time, of which none is the later one without an order of rows."""
+    noun = "customer has" if count == 1 else "customers have"
+    msg = (
+        f"{customer!r}: {count:,} {noun} different rows at one {time!r} that is the {keep} (ids "
+        f"{listed(ids)}), and this engine keeps no order of rows that would settle it. Name a "
+        "finer time, drop all of them but one, or collect first: in memory the order counts."
+    )
+    raise DataError(msg)
+
+
+def null_keys(frame: str, column: str, count: int) -> NoReturn:
+    """Raise for a lookup frame with a null key."""
+    msg = f"{frame}: {rows(count)} whose {column!r} is null. Remove them: they match nobody."
+    raise DataError(msg)
+
+
+def duplicate_keys(
+    frame: str, names: Sequence[str], count: int, keys: Iterable[object]
+) -> NoReturn:
+    """Raise for a lookup frame with more than one row for a key."""
+    msg = (
+        f"{frame} has {rows(count)} too many for the key {listed(names)}: {listed(keys)} "
+        "(repeated). Keep one row per key."
+    )
+    raise DataError(msg)
+
+
+def different_key_types(column: str, frames: Sequence[str], kinds: Sequence[str]) -> NoReturn:
+    """Raise for keys that could never match, the data first."""
+    held = sorted(zip(frames, kinds, strict=True), key=lambda pair: pair[0] != "data")
+    found = " and ".join(f"{kind} in {frame}" for frame, kind in held)
+    msg = f"{column!r} holds {found}, so no row would match. Convert one of them first."
+    raise DataError(msg)
+
+
+def naive_times(tz: str, column: str) -> NoReturn:
+    """Raise for a zone where the times have none to convert from."""
+    msg = f"tz={tz!r}: {column!r} has no time zone to convert from. Leave tz out, or localize it."
+    raise ParameterError(msg)
+
+
+def zone_on_one_side(column: str, zone: str) -> NoReturn:
+    """Raise for moments of segments that cannot be placed among naive times."""
+    msg = (
+        f"{column!r} in segments has the time zone {zone}, and the times in data "
+        "have none: they cannot be compared. Give both a zone, or neither."
+    )
+    raise DataError(msg)
+
+
+def one_zone(start: str, end: str) -> NoReturn:
+    """Raise for starts and ends of contracts of which only one kind has a time zone."""
+    msg = f"Only one of {start!r} and {end!r} has a time zone. Give both a zone, or neither."
+    raise DataError(msg)
+
+
+def ends_before_start(end: str, start: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for contracts that end before they start."""
+    msg = (
+        f"contract_end={end!r}: {rows(count)} with an end before {start!r}: {listed(values)}. "
+        'Correct them, or pass errors="coerce" to leave those rows out.'
+    )
+    raise DataError(msg)
