@@ -76,5 +76,5 @@ def test_a_way_out_is_offered_only_where_there_is_one() -> None:
 
 
 def test_naive_times_have_no_zone_to_convert_from() -> None:
-    with pytest.raises(ParameterError, match="^tz='Asia/Jakarta': 'when' has no time zone"):
+    with pytest.raises(ParameterError, match=r"^tz='Asia/Jakarta': 'when' has no time zone"):
         _refusals.naive_times("Asia/Jakarta", "when")
