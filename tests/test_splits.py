@@ -514,7 +514,8 @@ def test_the_latest_row_that_holds(
         for pairs in (rows, asked)
         for i in (0, 1)
     ]
-    assert _splits.as_of_rows(*columns).tolist() == expected
+    changes = _splits.changes_of(*columns[:2])
+    assert _splits.as_of_rows(changes, *columns[2:]).tolist() == expected
 
 
 # ---- how customers are told apart ---------------------------------------------------------------

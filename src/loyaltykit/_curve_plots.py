@@ -265,7 +265,7 @@ def _ages(ax: Axes, curves: list[_Curve], *, banded: bool) -> None:
         return
     later = value[age > 0]
     starts = np.concatenate([curve.estimate[curve.age == 0] for curve in curves])
-    hidden = len(later) and len(starts) and (starts == 100).all() and later.max() <= 50
+    hidden = len(later) and len(starts) and np.isclose(starts, 100).all() and later.max() <= 50
     shown = later if hidden else value
     high = float(shown.max()) or 1.0
     low = _drawing.scale_start(shown)

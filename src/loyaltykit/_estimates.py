@@ -317,6 +317,8 @@ def _revenue(
     if method == "none":
         nothing = np.full(len(n), np.nan)
         return Estimate(100 * ratio, nothing, nothing, nothing)
+    # Where nobody is active there is no spread to tell an error by; it is not 0.
+    error = np.where(_as_float(sums["retained"]) > 0, error, np.nan)
     margin = _intervals.student_quantile(_as_float(n) - 1.0, level) * error
     return Estimate(100 * ratio, 100 * error, 100 * (ratio - margin), 100 * (ratio + margin))
 

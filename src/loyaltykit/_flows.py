@@ -70,7 +70,7 @@ def counted(
     split = _splits.read_split(frame, log, customer, by, lookup)
     table = flows(active, split, kinds)
     groups = _present(table[:, active.lead :], by)
-    changes = split.moment is not None
+    changes = split.changes is not None
     return _counts(_splits.keys_of(split, groups), table[groups], active, log.end, changes)
 
 
@@ -190,7 +190,7 @@ def _pairs_of(
         # All of them were in force at the start, so that the pair of the period before is there.
         ended = ~stays[np.searchsorted(before, who * active.span + when - 1)]
         made |= {DUE: active.due, ENDED: (who[ended], when[ended])}
-    if STAYED in kinds and split.moment is not None:
+    if STAYED in kinds and split.changes is not None:
         rows = np.flatnonzero(active.period + 1 < active.span)
         who, when = active.customer[rows], active.period[rows]
         was = _splits.groups_at(split, who, day[when])

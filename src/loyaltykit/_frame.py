@@ -261,7 +261,8 @@ def amounts(series: Series) -> FloatArray:
     """Return a column of amounts by row, NaN where there is none that can be added up."""
     if series.null_count() == len(series):
         return np.full(len(series), np.nan)
-    values, codes = (None, None) if series.dtype == nw.String else numbers(series)
+    told = series.dtype in (nw.String, nw.Boolean) or series.dtype.is_temporal()
+    values, codes = (None, None) if told else numbers(series)
     if values is None or (codes is not None and not all(map(_is_number, values))):
         _refusals.amounts_are_numbers(series.name, series.dtype)
     if codes is not None:

@@ -178,7 +178,7 @@ def read_answers(
     column = nw.col(score)
     if log.rows.collect_schema()[score].is_numeric():
         column = column.cast(nw.Float64)
-    told = column.is_in(every) if every else nw.lit(0) == 1
+    told = column.is_in(every) if every else _lazy.never(score)
     if off:
         others = log.rows.filter(~told & ~nw.col(score).is_null())
         _histories.refuse_scores(score, off, _lazy.shown(others, score), errors)
@@ -211,7 +211,7 @@ def _rows(
 def _counts_from(starts: IntArray, first: int, freq: str | None) -> nw.Expr:
     """Return the first start after an answer, which may lie before the log."""
     start = nw.col(PERIOD) - first + 1
-    early = nw.col(DAY) < int(starts[0]) if len(starts) else nw.lit(0) == 1
+    early = nw.col(DAY) < int(starts[0]) if len(starts) else _lazy.never(DAY)
     late = _lazy.integer(1, _START) if freq is None else start
     return nw.when(early).then(nw.lit(0)).otherwise(late).cast(nw.Int64)
 

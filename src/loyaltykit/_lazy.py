@@ -86,7 +86,12 @@ def flag(query: Query, name: str) -> tuple[nw.Expr, nw.Expr]:
         return column.is_null(), column
     if dtype.is_numeric():
         return column.is_null() | ~((column == 0) | (column == 1)), column == 1
-    return nw.lit(0) == 0, nw.lit(0) == 1
+    return ~never(name), never(name)
+
+
+def never(name: str) -> nw.Expr:
+    """Return what is true in no row; a bare literal is no column, and cannot be added up."""
+    return nw.col(name).is_null() & ~nw.col(name).is_null()
 
 
 def integer(number: int, name: str) -> nw.Expr:

@@ -112,7 +112,7 @@ def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
     grid, sizes = _grid(frame, ("cohort", "cohort_age"), (cohorts, ages))
     first = np.array([age == 0 for age in ages], dtype=np.bool_) & grid.known
     told = grid.values[first & ~np.isnan(grid.values)]
-    grid = grid._replace(plain=first & ~np.isnan(grid.values) & bool((told == 100).all()))
+    grid = grid._replace(plain=first & ~np.isnan(grid.values) & bool(np.isclose(told, 100).all()))
     labels = [
         _drawing.row_label(name, _note(size))
         for name, size in zip(

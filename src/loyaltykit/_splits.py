@@ -21,15 +21,21 @@ class Split(NamedTuple):
     """The key combinations of customers, which may change from day to day.
 
     ``keys`` holds the combinations; a code equal to its length means all null. When they hold for
-    good, ``group`` has one code per customer and ``moment`` is None. Otherwise there is a row per
-    change, sorted by customer and by the moment from which it holds.
+    good, ``group`` has one code per customer and ``changes`` is None. Otherwise it has one per
+    change, and one more for who has none.
     """
 
     keys: _frame.Frame
     length: int
     group: IntArray
-    customer: IntArray | None
-    moment: IntArray | None
+    changes: Changes | None
+
+
+class Changes(NamedTuple):
+    """Rows of keys that hold from a moment on, as one number each, sorted: found by one search."""
+
+    moments: IntArray
+    row: IntArray
 
 
 def keys_in_segments(
@@ -65,7 +71,7 @@ def read_split(
 ) -> Split:
     """Return the split of customers by the key columns, from segments or from the log."""
     if not by:
-        return Split(frame.select([]), 1, np.zeros(len(log.ids), dtype=np.int64), None, None)
+        return Split(frame.select([]), 1, np.zeros(len(log.ids), dtype=np.int64), None)
     if lookup is not None:
         return _split_of_segments(lookup, log, customer, by)
     return _split_of_rows(frame, log, by)
@@ -81,7 +87,7 @@ def _split_of_rows(frame: _frame.Frame, log: _logs.Log, by: Sequence[str]) -> Sp
         customers = np.unique(log.customer[changed])
         shown = _frame.sample(log.ids, customers)
         _refusals.changes_within_customer(by, len(customers), shown)
-    return Split(groups.keys, groups.size, of_customer, None, None)
+    return Split(groups.keys, groups.size, of_customer, None)
 
 
 def _split_of_segments(
@@ -100,12 +106,12 @@ def _split_of_segments(
         refuse_duplicates(lookup[customer], owners.codes, None, "segments", [customer])
         of_customer = np.full(len(log.ids), unknown, dtype=np.int64)
         of_customer[in_log[in_log >= 0]] = groups.codes[in_log >= 0]
-        return Split(groups.keys, groups.size, of_customer, None, None)
+        return Split(groups.keys, groups.size, of_customer, None)
     moment = valid_moments(lookup[VALID_FROM], log.zone)
     refuse_duplicates(lookup[customer], owners.codes, moment, "segments", [customer, VALID_FROM])
     order = np.lexsort((moment, in_log))
     group = np.append(groups.codes[order], unknown)
-    return Split(groups.keys, groups.size, group, in_log[order], moment[order])
+    return Split(groups.keys, groups.size, group, changes_of(in_log[order], moment[order]))
 
 
 def valid_moments(series: _frame.Series, zone: str | None) -> IntArray:
@@ -141,26 +147,27 @@ def refuse_duplicates(
 
 def groups_at(split: Split, customer: IntArray, day: IntArray) -> IntArray:
     """Return each customer's group as of the start of a day, that moment included."""
-    if split.customer is None or split.moment is None:
+    if split.changes is None:
         return split.group[customer]
-    start = day * _MICROSECONDS_PER_DAY
-    return split.group[as_of_rows(split.customer, split.moment, customer, start)]
+    return split.group[as_of_rows(split.changes, customer, day * _MICROSECONDS_PER_DAY)]
 
 
-def as_of_rows(
-    row_key: IntArray, row_moment: IntArray, key: IntArray, moment: IntArray
-) -> IntArray:
-    """Return the latest row of each key that holds at the moment, -1 where none does.
+def changes_of(key: IntArray, moment: IntArray) -> Changes:
+    """Return rows, sorted by key and moment, to be found by both."""
+    moments = _codes.unique(moment)
+    return Changes(
+        moments, key * (len(moments) + 1) + np.searchsorted(moments, moment, side="right")
+    )
 
-    Rows are sorted by key and moment. Both become one number, so that one binary search finds them.
-    """
-    moments = _codes.unique(row_moment)
-    width = len(moments) + 1
-    row = row_key * width + np.searchsorted(moments, row_moment, side="right")
-    wanted = key * width + np.searchsorted(moments, moment, side="right")
-    found = np.searchsorted(row, wanted, side="right") - 1
+
+def as_of_rows(changes: Changes, key: IntArray, moment: IntArray) -> IntArray:
+    """Return the latest row of each key that holds at the moment, -1 where none does."""
+    width = len(changes.moments) + 1
+    place = np.searchsorted(changes.moments, moment, side="right")
+    found = np.searchsorted(changes.row, key * width + place, side="right") - 1
+    # A row of this key lies at most as far back as the key's own numbers begin.
     ok = found >= 0
-    ok[ok] = row_key[found[ok]] == key[ok]
+    ok[ok] = changes.row[found[ok]] >= key[ok] * width
     return np.where(ok, found, -1)
 
 

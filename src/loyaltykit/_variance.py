@@ -196,7 +196,8 @@ def ratio(
     :math:`u = (y - R x) / \sum x`; the u add up to 0, and the variance is
     :math:`n / (n - 1) \sum u^2`. A start that is not positive has no ratio: NaN.
     """
-    whole = np.where(start > 0, start, np.nan)
+    # What is left where starts cancel out is rounding, and no start.
+    whole = np.where(start > 1e-12 * np.sqrt(start_sq), start, np.nan)
     found = amount / whole
     parts = amount_sq, -2.0 * found * cross, found * found * start_sq
     apart, scale = sum(parts), amount_sq + found * found * start_sq

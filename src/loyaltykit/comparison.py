@@ -91,6 +91,8 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     if "as_of" in frame.columns or sample.metric == "quick_ratio":
         # Tables from a log are null where nothing was observed.
         nothing = np.bincount(groups.codes[rows], minlength=groups.size) == 0
+        if coverage is not None:  # an empty group adds nothing to what no other has observed
+            nothing |= coverage == "unobserved"
         for name, values in counts.items():
             if values.dtype.kind == "f":  # sums of amounts
                 counts[name] = np.where(nothing, np.nan, values)

@@ -124,7 +124,9 @@ def rfm(
     ours. The categories are in this order, which is no ranking. Scores are of these customers on
     this date: those of another log or date are not comparable. Where most customers have bought
     once, most share the frequency score 1, and there may be no 2: ties are not broken to fill bins.
-    Sums that differ by less than a millionth count as equal.
+    Where more than 1 in `bins` share the best value, nobody has the highest score, as with a long
+    `freq`, in which most have bought in the last period: score by day.
+    Sums are ranked rounded to a millionth, so that the order of the rows changes no score.
 
     References
     ----------

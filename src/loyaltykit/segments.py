@@ -132,7 +132,7 @@ def _attach(
         moment, since = _moments(frame[time], lookup[valid_from])
     _splits.refuse_duplicates(lookup[keys[0]], codes, since, "segments", keys)
     order = np.lexsort((since, codes))
-    found = _splits.as_of_rows(codes[order], since[order], wanted, moment)
+    found = _splits.as_of_rows(_splits.changes_of(codes[order], since[order]), wanted, moment)
     matched = (found >= 0) & (wanted >= 0)
     row = np.full(len(frame), -1, dtype=np.int64)
     row[matched] = order[found[matched]]
