@@ -605,3 +605,25 @@ def test_on_or_after_is_no_less_than_on_and_falls_with_age(seed: int, window: st
         keys = [name for name in ("sector", "cohort") if name in after.columns]
         steps = after.groupby(keys, dropna=False)["retained"].diff().dropna()
         assert (steps <= 0).all()
+
+
+def test_what_no_group_has_observed_stays_null_when_groups_are_pooled() -> None:
+    """Of the cohort of February group "a" has nobody, and "b" no window that is over."""
+    log = {"id": [1, 2, 3], "day": ["2026-01-02", "2026-02-20", "2026-01-02"], "g": list("abb")}
+    frame = pd.DataFrame(log)
+    options: dict[str, Any] = {"window": "rolling", "as_of": "2026-03-08"}
+    pooled = lk.pool(lk.cohort_retention(frame, "id", "day", by="g", **options), over="g")
+    assert frame_rows(pooled) == frame_rows(lk.cohort_retention(frame, "id", "day", **options))
+
+
+def test_revenue_that_nobody_brought_has_no_error_and_cancelled_starts_no_ratio() -> None:
+    log = pd.DataFrame({"id": range(12), "day": ["2026-01-05"] * 12, "paid": range(10, 22)})
+    rows = frame_rows(lk.cohort_retention(log, "id", "day", amount="paid", as_of="2026-02-28"))
+    assert [(row["estimate"], row["std_error"], row["ci_high"]) for row in rows[1:2]] == [
+        (0.0, None, None)
+    ]
+    days = ["2026-01-05", "2026-01-06", "2026-01-20", "2026-02-03"]
+    back = pd.DataFrame({"id": [1, 2, 3, 1], "day": days, "paid": [0.1, 0.2, -0.3, 40.0]})
+    rows = frame_rows(lk.cohort_retention(back, "id", "day", amount="paid", as_of="2026-02-28"))
+    assert 0 < rows[0]["amount_start"] < 1e-15  # what rounding has left
+    assert rows[1]["estimate"] is None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from conftest import Engine, column, frame_rows
 
@@ -228,3 +229,13 @@ def test_nothing_in_nothing_out(engine: Engine) -> None:
     empty = frame[:0] if engine.name != "pyarrow" else frame.slice(0, 0)
     table = lk.customer_flow(empty, "id", "start", contract_end="end", as_of="2026-03-31")
     assert frame_rows(table) == []
+
+
+@pytest.mark.parametrize("name", ["pandas", "polars", "polars-lazy", "duckdb"])
+def test_ends_that_are_all_open_need_no_zone(name: str) -> None:
+    start = [dt.datetime(2026, 1, 5, tzinfo=dt.UTC), dt.datetime(2026, 1, 7, tzinfo=dt.UTC)]
+    kinds = {"start": pa.timestamp("us", "UTC"), "end": pa.timestamp("us")}
+    columns: dict[str, list[Any]] = {"id": [1, 2], "start": start, "end": [None, None]}
+    log = Engine(name).with_types(columns, kinds)
+    options: dict[str, Any] = {"contract_end": "end", "as_of": "2026-01-31", "tz": "Europe/Berlin"}
+    assert column(lk.customer_flow(log, "id", "start", **options), "end") == [2]

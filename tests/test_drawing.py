@@ -130,3 +130,9 @@ def test_legend_takes_colours_and_keys() -> None:
     (patch,) = legend.get_patches()
     assert patch.get_facecolor()[:3] == to_rgb(_drawing.BLUE)
     assert len(legend.get_lines()) == 1
+
+
+def test_ages_that_begin_a_bracket_are_the_whole_of_it() -> None:
+    definition = "basis=log;freq=month;window=calendar;rule=brackets(0,1,4,8)"
+    assert _drawing.age_texts([0, 1, 4], definition) == ["0", "1\N{EN DASH}3", "4\N{EN DASH}7"]
+    assert _drawing.age_texts([0, 1, 4], "basis=log;freq=month;rule=on") == ["0", "1", "4"]

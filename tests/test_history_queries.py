@@ -120,3 +120,33 @@ def test_purchases_are_true_or_false(lazy: str) -> None:
         engine.frame({**columns, "bought": [1, 0, 1]}), "id", "day", purchase="bought"
     )
     assert [row["tier"] for row in in_order(found, ["id"])] == ["new", "prospect", "new"]
+
+
+@pytest.mark.parametrize("lazy", LAZY)
+def test_purchases_of_texts_are_refused_as_in_memory(lazy: str) -> None:
+    days = [dt.date(2026, 1, 5)] * 2
+    log = Engine(lazy).frame({"id": [1, 2], "day": days, "bought": ["y", "n"]})
+    with pytest.raises(DataError, match="'bought': 2 rows neither true nor false: 'n', 'y'"):
+        lk.loyalty_tier(log, "id", "day", purchase="bought")
+
+
+@pytest.mark.parametrize("lazy", LAZY)
+@pytest.mark.parametrize("answers", [([], []), ([1, 2], [None, None])], ids=["none", "nulls"])
+def test_nobody_answered(lazy: str, answers: tuple[list[Any], list[Any]]) -> None:
+    """They may be none in a month; then nobody is in advocacy."""
+    who, scores = answers
+    days = [dt.date(2026, 1, 5)] * 2
+
+    def told(engine: Engine) -> list[dict[str, Any]]:
+        frame = {"id": [*who, 3][: len(who)], "score": scores, "time": days[: len(who)]}
+        if not who:
+            frame = {"id": [3], "score": [9], "time": days[:1]}
+        answered = engine.frame(frame)
+        if not who:
+            answered = answered.head(0) if hasattr(answered, "head") else answered.limit(0)
+        found = lk.lifecycle_stage(
+            engine.frame({"id": [1, 2], "day": days}), "id", "day", answers=answered
+        )
+        return sorted(frame_rows(collected(found)), key=lambda row: row["id"])
+
+    assert told(Engine(lazy)) == told(Engine("pandas"))

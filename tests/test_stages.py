@@ -325,3 +325,9 @@ def test_a_customer_named_as_the_column_made() -> None:
     log = pd.DataFrame({"stage": [1], "day": days("2026-01-01")})
     with pytest.raises(ParameterError, match="customer='stage': a result table has a column"):
         lk.lifecycle_stage(log, "stage", "day")
+
+
+def test_names_of_columns_of_answers_need_answers() -> None:
+    log = pd.DataFrame({"id": [1], "day": ["2026-01-05"]})
+    with pytest.raises(ParameterError, match="score= and answered= name columns of answers="):
+        lk.lifecycle_stage(log, "id", "day", score="nps")

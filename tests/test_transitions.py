@@ -72,7 +72,7 @@ def test_moves_written_out(engine: Engine) -> None:
     ]
     rows = frame_rows(table)
     assert {row["coverage"] for row in rows} == {"observed"}
-    assert {row["definition"] for row in rows} == {"basis=tiers"}
+    assert {row["definition"] for row in rows} == {"basis=tiers;column=tier;freq=month"}
     assert [row["estimate"] for row in rows[3:7]] == [0.0, 50.0, 50.0, None]
     # Wilson's limits of 1 of 2 are 1/2 -+ z / (2 sqrt(2 + z^2)), with z = 1.959963984540054.
     assert rows[4]["ci_low"] == pytest.approx(9.453120573423074, abs=1e-9)

@@ -306,6 +306,15 @@ def check_name(name: str, value: object) -> str:
     return value
 
 
+def check_definable(name: str, value: object) -> str:
+    """Return a column name that a definition can hold."""
+    text = check_name(name, value)
+    if set(text) & set(";="):
+        msg = f"{name}={text!r}: a definition cannot hold ';' or '='. Rename the column."
+        raise ParameterError(msg)
+    return text
+
+
 def check_names(name: str, value: object) -> list[str]:
     """Return column names from one name, a sequence of names or None."""
     if value is None:

@@ -89,7 +89,9 @@ def _with_moments(
     zones = [getattr(schema[name], "time_zone", None) for name in (time, contract_end)]
     if tz is not None and zones[0] is None and schema[time] in (nw.Date, nw.Datetime):
         _refusals.naive_times(tz, time)  # the start is read first in memory
-    own = tz if zones[1] is None else tz or zones[0] or zones[1]
+    # An end without a zone is held against the start's when it is known whether there is any.
+    naive = zones[1] is None and schema[contract_end] in (nw.Date, nw.Datetime)
+    own = None if naive else tz if zones[1] is None else tz or zones[0] or zones[1]
     query, _ = _lazy.with_clock(query, contract_end, own)
     stops = _lazy.next_start(query, freq).alias(_STOPS)
     query = query.with_columns(_lazy.moment(query).alias(STOP), stops)

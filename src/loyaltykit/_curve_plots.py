@@ -125,7 +125,7 @@ def retention_curves(result: Any, *, ax: Axes | None = None) -> Axes:
     )
     ax.set_title(_drawing.titled(name, group, definition) if curves else "", parse_math=False)
     _lines(ax, curves, banded=banded, ordered=several == ["cohort"])
-    _ages(ax, curves, banded=banded)
+    _ages(ax, curves, definition, banded=banded)
     return ax
 
 
@@ -246,7 +246,7 @@ def _order_bar(ax: Axes, names: list[str], shades: Any) -> None:
     bar.outline.set_visible(False)
 
 
-def _ages(ax: Axes, curves: list[_Curve], *, banded: bool) -> None:
+def _ages(ax: Axes, curves: list[_Curve], definition: str, *, banded: bool) -> None:
     """Set the axes: the whole of all ages, but for a start of 100 % that would flatten the rest."""
     from matplotlib.ticker import MaxNLocator
 
@@ -274,8 +274,10 @@ def _ages(ax: Axes, curves: list[_Curve], *, banded: bool) -> None:
     ax.set_xlim(age.min() - 0.3, age.max() + 0.3)
     ages = np.unique(age)
     if len(ages) <= 12 and ages[-1] <= 40:  # also ages that begin a bracket
-        ax.set_xticks(ages, [f"{value:g}" for value in ages.tolist()])
+        ax.set_xticks(ages, _drawing.age_texts(ages.tolist(), definition))
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if any(curve.partial.any() for curve in curves):
+        ax.set_xlabel(f"{ax.get_xlabel()}\n(hollow and dashed: partial)")
     if hidden:
         ax.set_xlabel(f"{ax.get_xlabel()}\n(at 0 all lines are at 100%, above the picture)")

@@ -5,6 +5,8 @@ matplotlib is imported when a picture is drawn: a service that only counts never
 
 from __future__ import annotations
 
+import itertools
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -175,6 +177,17 @@ def ages_label(definition: str) -> str:
     return f"Age of the cohort, {freq}s" if freq in _STEPS else "Age of the cohort"
 
 
+def age_texts(ages: Sequence[float], definition: str) -> list[str]:
+    """Return the ages as texts; those that begin a bracket as the whole of it."""
+    rule = definition_parts(definition).get("rule", "")
+    edges = [int(edge) for edge in re.findall(r"\d+", rule)] if "brackets" in rule else []
+    last = {low: high - 1 for low, high in itertools.pairwise(edges)}
+    return [
+        f"{age:g}" if last.get(int(age), age) == age else f"{age:g}\N{EN DASH}{last[int(age)]}"
+        for age in ages
+    ]
+
+
 def definition_parts(definition: str) -> dict[str, str]:
     """Return for example ``{"freq": "month", "rule": "on"}``."""
     pairs = (part.partition("=") for part in definition.split(";"))
@@ -185,7 +198,8 @@ def titled(name: str, group: str, definition: str) -> str:
     """Return a title of the metric and the group, and below it how it was counted."""
     parts = definition_parts(definition)
     words = {
-        "basis": "" if parts.get("basis") == "log" else f"{parts.get('basis')}",
+        "basis": "" if parts.get("basis") in ("log", "tiers") else f"{parts.get('basis')}",
+        "column": "" if parts.get("column") == "tier" else f"of {parts.get('column')}",
         "freq": f"by {parts.get('freq')}",
         "window": f"{parts.get('window')} window",
     }

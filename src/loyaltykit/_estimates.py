@@ -24,6 +24,8 @@ IntArray = npt.NDArray[np.int64]
 NET_METHODS = ("score", "adjusted_wald", "wald")
 SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
 RATE_METHODS = (*SHARE_METHODS, "none")
+# Without those that are cut off at 1, whose odds have no end.
+ODDS_METHODS = ("wilson", "clopper_pearson", "jeffreys", "none")
 REVENUE_METHODS = ("linearised", "none")
 MEAN_METHODS = ("t",)
 BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws

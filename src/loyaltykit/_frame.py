@@ -341,7 +341,8 @@ def _datetimes(
     dtype, fine = series.dtype, np.zeros(len(series), dtype=np.bool_)
     zone = zone_of(series)
     if dtype in (nw.Date, nw.Datetime) or zone is not None:
-        if zone is None and tz is not None:
+        known = series.null_count() < len(series) or not len(series)
+        if zone is None and tz is not None and known:
             _refusals.naive_times(tz, series.name)
         return _engines.wall_clock(series, zone, tz), tz or zone, fine
     if series.null_count() == len(series):  # also NaN alone, and a column without a type

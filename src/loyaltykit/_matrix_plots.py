@@ -119,7 +119,7 @@ def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
             _drawing.key_texts(cohorts, "cohort", definition), sizes.tolist(), strict=True
         )
     ]
-    columns = [str(age) for age in ages]
+    columns = _drawing.age_texts(ages, definition)
     ax = _opened(ax, labels, columns, cell=0.52)
     ax.set_xlabel(_drawing.ages_label(definition) if cohorts else "")
     name = _drawing.metric_name(metric)

@@ -213,7 +213,9 @@ def cohort_definition(
     return words + "".join(f";{role}={name}" for role, name in (columns or {}).items())
 
 
-TRANSITIONS_DEFINITION = "basis=tiers"
+def transitions_definition(freq: str, column: str) -> str:
+    """Return for example ``basis=tiers;column=tier;freq=month``."""
+    return f"basis=tiers;column={column};freq={freq}"
 
 
 def _scale(scale: tuple[int, int]) -> str:

@@ -82,7 +82,8 @@ def cohort_retention(
     segments : DataFrame, optional
         Of the engine of `data`; one row per customer with the key columns, or one per change with a
         column ``valid_from``: the row that holds at the start of the cohort's period decides. A
-        customer without one has a null key.
+        customer without one has a null key; so has everybody in tiers through time, which begin
+        after the first period, unless `loyalty_tier` was given all `customers`.
     as_of : date, datetime or str, optional
         End of observation; a date means the end of that day, and so does a datetime at midnight or
         in a day's last second. By default the end of the last row's day. Later rows are left out.
@@ -92,7 +93,8 @@ def cohort_retention(
     tz : str, optional
         Zone in which aware times are read, instead of their own.
     errors : {"raise", "coerce"}, optional
-        Whether rows without customer, date or amount are refused, or left out with a warning.
+        Whether rows without customer, date or a finite amount are refused, or left out with a
+        warning. Rows that are no return event need no amount.
     window : {"calendar", "rolling"}, optional
         "calendar": window k is the k-th calendar period after the cohort's own.
         "rolling": windows of one length from each customer's own first moment on,
@@ -159,8 +161,8 @@ def cohort_retention(
     completed at `as_of` is "unobserved", and null. One that is over for a part is "partial": a
     calendar period that is still running counts the whole cohort, and more may come; a rolling
     window is over for some customers before others, and counts those alone. An observed cell in
-    which nobody came is a true 0. Every calendar period has a cohort; an empty one has n = 0 and a
-    null rate.
+    which nobody came is a true 0. Every calendar period has a cohort; an empty one has a null rate,
+    and n = 0 where it is observed.
 
     Ages run to the last calendar period or, of rolling windows, to the last one that anybody has
     completed.
@@ -171,7 +173,8 @@ def cohort_retention(
     .. math:: \sqrt{\frac{n}{n - 1} \sum_i (y_i - R x_i)^2} \Big/ \sum_i x_i
 
     with Student's t of n - 1 degrees of freedom. It may pass 100, and is never cut off. Where the
-    start is 0 or less there is no ratio: null.
+    start is 0 or less there is no ratio: null. Where nobody is active there is no error. Amounts
+    are skewed: the interval of some dozens of customers is too short, and one of a thousand good.
 
     Each interval speaks of one cell alone; the cells of a cohort hold the same people.
 
@@ -257,7 +260,7 @@ def cohort_retention(
     observed, partial = (part.ravel() for part in counted.coverage)
     unknown = ~(observed | partial)
     labels = np.arange(ages) if asked.edges is None else np.array(asked.edges[:-1])
-    words = [rule if isinstance(rule, str) else f"brackets({','.join(map(str, rule))})"]
+    told = rule if isinstance(rule, str) else f"brackets({','.join(map(str, rule))})"
 
     def _known(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if values.dtype.kind == "f":
@@ -283,7 +286,7 @@ def cohort_retention(
         definition=_results.cohort_definition(
             freq,
             window,
-            words[0],
+            told,
             floor,
             asked.columns,
             basis="log" if contract_end is None else "contracts",
@@ -348,9 +351,8 @@ def _asked(
 ) -> _cohort_rows.Asked:
     columns = {"start_event": start_event, "return_event": return_event, "amount": amount}
     for role, name in columns.items():
-        if name is not None and set(_checks.check_name(role, name)) & set(";="):
-            msg = f"{role}={name!r}: a definition cannot hold ';' or '='. Rename the column."
-            raise ParameterError(msg)
+        if name is not None:
+            _checks.check_definable(role, name)
     if amount is not None and rule == "on_or_after":
         msg = (
             'amount= with rule="on_or_after": what a later return brings belongs to its own '
@@ -373,8 +375,9 @@ def _of_contracts(asked: _cohort_rows.Asked, like: str | None) -> _cohort_rows.A
     given = [*asked.columns, *([] if like is None else ["like"])]
     if given:
         msg = (
-            f"{_checks.listed(given)} with contract_end: a contract is no event and has no amount "
-            "of its own in a window. Leave it out, or count a log of events or payments."
+            f"{_checks.listed(given)} with contract_end: a contract is no event, has no amount of "
+            "its own in a window, and is followed by none of the tools. Leave it out, or count a "
+            "log of events or payments."
         )
         raise ParameterError(msg)
     return asked._replace(contracts=True)

@@ -23,7 +23,7 @@ def quick_ratio(flow: Any, *, confidence_level: float = 0.95, method: str = "wil
         A table of `customer_flow`.
     confidence_level : float, optional
         Confidence level of the interval, between 0 and 1.
-    method : {"wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"}, optional
+    method : {"wilson", "clopper_pearson", "jeffreys", "none"}, optional
         The interval of a share, as in `churn_rate`, that is carried over.
 
     Returns
@@ -52,7 +52,9 @@ def quick_ratio(flow: Any, *, confidence_level: float = 0.95, method: str = "wil
     p / (1 - p). The limits are those of the share, carried over; the error is by the delta method.
     The interval speaks of gains and losses as of so many separate trials.
 
-    `compare` and `explain_change` take no ratios.
+    `compare` and `explain_change` take no ratios. A flow does not say the length of its periods nor
+    its grace, and nor does the ratio: do not stack those of several. In a split by tier, who
+    migrates from one tier to another is neither gained nor lost.
 
     References
     ----------
@@ -76,7 +78,7 @@ def quick_ratio(flow: Any, *, confidence_level: float = 0.95, method: str = "wil
     0 2026-01-01  unobserved    <NA>  <NA>       NaN
     1 2026-02-01    observed       3     1       3.0
     """
-    _checks.check_choice("method", method, _estimates.RATE_METHODS)
+    _checks.check_choice("method", method, _estimates.ODDS_METHODS)
     level = _checks.check_confidence_level(confidence_level)
     frame = _frame.open_frame(flow, "flow")
     _checks.check_result(frame.columns, _results.CUSTOMER_FLOW, "customer_flow", "flow")

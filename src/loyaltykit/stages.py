@@ -148,6 +148,9 @@ def lifecycle_stage(
     1   2    advocacy
     2   3  onboarding
     """
+    if answers is None and (score, answered) != ("score", "time"):
+        msg = "score= and answered= name columns of answers=, which is not given."
+        raise ParameterError(msg)
     rule: dict[str, Any] = {
         "onboarding": _checks.check_integer("onboarding", onboarding, low=0),
         "usual_gap": _checks.check_positive("usual_gap", usual_gap),

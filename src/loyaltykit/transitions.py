@@ -135,7 +135,7 @@ def tier_transitions(
     """
     named = {"customer": customer, "tier": tier, "valid_from": valid_from}
     for role, name in named.items():
-        _checks.check_name(role, name)
+        _checks.check_definable(role, name)
     level = _checks.check_confidence_level(confidence_level)
     _checks.check_choice("method", method, _estimates.RATE_METHODS)
     with _sources.turn(tiers):
@@ -149,7 +149,7 @@ def tier_transitions(
             moves = _read(cells, tier)
         else:
             moves = _counted(source, **named)
-    return _table(moves, method, level)
+    return _table(moves, tier, method, level)
 
 
 # ---- counting -----------------------------------------------------------------------------------
@@ -261,7 +261,19 @@ def _refuse_too_many(days: int, levels: int) -> None:
 # ---- the table ----------------------------------------------------------------------------------
 
 
-def _table(moves: _Moves, method: str, confidence_level: float) -> Any:
+def _freq(days: IntArray) -> str:
+    """Return the longest period that begins on each of the days."""
+    longest = reversed(_checks.FREQUENCIES)
+    return next(
+        freq
+        for freq in longest
+        if np.array_equal(
+            _calendar.period_starts(_calendar.period_codes(days, freq), freq).astype(np.int64), days
+        )
+    )
+
+
+def _table(moves: _Moves, column: str, method: str, confidence_level: float) -> Any:
     days, at = np.unique(moves.day, return_inverse=True)
     periods, length = max(len(days) - 1, 0), len(moves.levels)
     _refuse_too_many(len(days), length)
@@ -289,6 +301,6 @@ def _table(moves: _Moves, method: str, confidence_level: float) -> Any:
         },
         method=method,
         confidence_level=confidence_level,
-        definition=_results.TRANSITIONS_DEFINITION,
+        definition=_results.transitions_definition(_freq(days), column),
     )
     return _frame.reordered(made, _results.TIER_TRANSITIONS)
