@@ -47,8 +47,12 @@ def pandas_frame(columns: Columns) -> pd.DataFrame:
 
 def pandas_nullable_frame(columns: Columns) -> pd.DataFrame:
     """Int64, Float64, boolean and string, with a mask for nulls."""
+    return _nullable(pandas_frame(columns))
+
+
+def _nullable(frame: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):  # pandas 2 tries an integer for infinity
-        return pandas_frame(columns).convert_dtypes()
+        return frame.convert_dtypes()
 
 
 def pandas_arrow_frame(columns: Columns) -> pd.DataFrame:
@@ -135,7 +139,7 @@ CONSTRUCTORS: dict[str, Callable[[Columns], Any]] = {
 
 _FROM_ARROW: dict[str, Callable[[pa.Table], Any]] = {
     "pandas": pa.Table.to_pandas,
-    "pandas-nullable": lambda table: table.to_pandas().convert_dtypes(),
+    "pandas-nullable": lambda table: _nullable(table.to_pandas()),
     "pandas-arrow": lambda table: table.to_pandas(types_mapper=pd.ArrowDtype),
     "polars": pl.from_arrow,
     "pyarrow": lambda table: table,
