@@ -78,8 +78,10 @@ def test_other_columns_have_no_keys(engine: Engine, values: list[Any]) -> None:
 
 
 def test_ranks() -> None:
-    assert _encoding.ranks(np.array([7, -3, 7, 100])).tolist() == [1, 0, 1, 2]
-    assert _encoding.ranks(np.zeros(0, dtype=np.int64)).tolist() == []
+    codes, distinct = _encoding.ranks(np.array([7, -3, 7, 100]))
+    assert (codes.tolist(), distinct.tolist()) == ([1, 0, 1, 2], [-3, 7, 100])
+    codes, distinct = _encoding.ranks(np.zeros(0, dtype=np.int64))
+    assert (codes.tolist(), distinct.tolist()) == ([], [])
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint64"])
@@ -87,7 +89,9 @@ def test_ranks_of_the_widest_integers(dtype: str) -> None:
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     for values in ([high, low, high - 1, high], [high, high - 2, high], [low + 1, low, low + 1]):
         keys = np.array(values, dtype=dtype)
-        assert _encoding.ranks(keys).tolist() == [sorted(set(values)).index(v) for v in values]
+        codes, distinct = _encoding.ranks(keys)
+        assert codes.tolist() == [sorted(set(values)).index(v) for v in values]
+        assert (distinct.tolist(), distinct.dtype) == (sorted(set(values)), keys.dtype)
 
 
 # ---- codes --------------------------------------------------------------------------------------

@@ -95,11 +95,9 @@ def _with_flags(query: Query, asked: Asked) -> Query:
     flags = {_STARTS: asked.start_event, _ACTIVE: asked.return_event}
     for name, column in flags.items():
         if column is not None:
-            unclear, true = _lazy.flag(query, column)
-            count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
-            if count:
-                _refusals.not_flags(column, count, _lazy.shown(query.filter(unclear), column))
-            made[name] = nw.when(true).then(nw.lit(1)).otherwise(nw.lit(0))
+            made[name] = (
+                nw.when(_queries.true_rows(query, column)).then(nw.lit(1)).otherwise(nw.lit(0))
+            )
     return query.with_columns(*(flag.cast(nw.Int64).alias(name) for name, flag in made.items()))
 
 

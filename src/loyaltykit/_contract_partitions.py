@@ -102,7 +102,6 @@ def distinct(
     With ``moments`` also START and STOP, by way of UTC.
     """
     names = list(dict.fromkeys([customer, time, contract_end, *own]))
-    frame = _dask.known(source.frame[names], [customer, *own])
     reduce = functools.partial(
         _distinct_rows,
         customer=customer,
@@ -114,9 +113,7 @@ def distinct(
         freq=freq,
         moments=moments,
     )
-    types = frame._meta.dtypes.to_dict()
-    checked = functools.partial(_dask.typed, reduce, types=types, names=[customer, *own])
-    return _dask.over([frame], checked)
+    return _dask.reduced(source.frame[names], [customer, *own], reduce)
 
 
 def _distinct_rows(

@@ -154,8 +154,8 @@ def _curves(frame: _frame.Frame, keys: list[str], definition: str) -> list[_Curv
         rows = rows[np.argsort(age[rows], kind="stable")]
         known = np.flatnonzero(~np.isnan(estimate[rows]))
         rows = rows[: known[-1] + 1 if len(known) else 0]  # a null between two others parts them
-        points = (column[rows] for column in (age, estimate, low, high, partial))
-        curves.append(_Curve(label, *points))  # type: ignore[arg-type]
+        points = age[rows], estimate[rows], low[rows], high[rows], partial[rows]
+        curves.append(_Curve(label, *points))
     return curves
 
 

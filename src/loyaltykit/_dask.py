@@ -92,6 +92,13 @@ def over(parts: Sequence[Any], function: Callable[..., Any]) -> Any:
     return parts[0].map_partitions(told, *parts[1:], meta=meta, align_dataframes=False)
 
 
+def reduced(frame: Any, keys: Sequence[str], function: Callable[[Any], Any]) -> Any:
+    """Return a Dask frame of what a function makes of each partition, its keys of one type."""
+    frame = known(frame, keys)
+    types = frame._meta.dtypes.to_dict()
+    return over([frame], functools.partial(typed, function, types=types, names=keys))
+
+
 def known(frame: Any, names: Sequence[str]) -> Any:
     """Return the frame with the categories of its keys known, alike in every partition."""
     import pandas as pd

@@ -247,8 +247,8 @@ def _held_by_arrow(native: Any) -> bool:
     return hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow"
 
 
-def ranks(keys: Integers) -> IntArray:
-    """Return the place of each integer among the distinct ones."""
+def ranks(keys: Integers) -> tuple[IntArray, Integers]:
+    """Return the place of each integer among the distinct ones, and these, sorted."""
     import pandas as pd
 
     bits = len(keys).bit_length()
@@ -256,21 +256,24 @@ def ranks(keys: Integers) -> IntArray:
         return _packed_ranks(keys, bits)
 
     codes, distinct = pd.factorize(keys)
-    return _codes.ranked(codes, np.argsort(distinct))
+    order = np.argsort(distinct)
+    return _codes.ranked(codes, order), distinct[order]
 
 
-def _packed_ranks(keys: Integers, bits: int) -> IntArray:
+def _packed_ranks(keys: Integers, bits: int) -> tuple[IntArray, Integers]:
     """Do so by a sort of numbers that hold each integer and its row, which beats hashing."""
     packed = keys.astype(np.uint64)  # negative ones come round again with the subtraction
-    packed -= keys.min().astype(np.uint64)
+    low = keys.min().astype(np.uint64)
+    packed -= low
     packed <<= np.uint64(bits)
     packed |= np.arange(len(keys), dtype=np.uint64)
     packed.sort()
     rows = (packed & np.uint64((1 << bits) - 1)).astype(np.int64)
     packed >>= np.uint64(bits)
     codes: IntArray = np.empty(len(keys), dtype=np.int64)
-    codes[rows] = np.cumsum(_codes.starts_of_runs(packed)) - 1
-    return codes
+    first = _codes.starts_of_runs(packed)
+    codes[rows] = np.cumsum(first) - 1
+    return codes, (packed[first] + low).astype(keys.dtype)
 
 
 def nan_to_null(series: Series) -> Series:

@@ -14,7 +14,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _answer_queries, _calendar, _histories, _lazy, _queries, _refusals
+from loyaltykit import _answer_queries, _calendar, _histories, _lazy, _queries
 from loyaltykit._engines import SPARK
 from loyaltykit._frame import DAY, ID, PERIOD, ROWS, Frame, N, Query
 from loyaltykit._lazy import CLOCK
@@ -214,14 +214,6 @@ def _counts_from(starts: IntArray, first: int, freq: str | None) -> nw.Expr:
     early = nw.col(DAY) < int(starts[0]) if len(starts) else _lazy.never(DAY)
     late = _lazy.integer(1, _START) if freq is None else start
     return nw.when(early).then(nw.lit(0)).otherwise(late).cast(nw.Int64)
-
-
-def refuse_unclear(query: Query, purchase: str) -> None:
-    """Refuse a column that should hold true and false, or 1 and 0, where it does not."""
-    unclear, _ = _lazy.flag(query, purchase)
-    count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
-    if count:
-        _refusals.not_flags(purchase, count, _lazy.shown(query.filter(unclear), purchase))
 
 
 def _changes(rows: Query, tracks: list[str], facts: dict[str, nw.Expr]) -> Query:

@@ -53,7 +53,9 @@ class Log:
         """Return the place of each row's customer in ``ids``."""
         if isinstance(self._who, _frame.Compact):
             return self._who.codes.astype(np.int64, copy=False)
-        return _frame.ranks(self._who.values)
+        customer, distinct = _frame.ranks(self._who.values)
+        self.ids = self._who.named(distinct)  # sorted by the way
+        return customer
 
     @functools.cached_property
     def day(self) -> IntArray:

@@ -172,7 +172,6 @@ def distinct(
 ) -> Any:
     """Return the distinct rows of ID, PERIOD, [BOUGHT], and columns of the log's own."""
     extra = [name for name in (time, purchase, *own) if name is not None]
-    frame = _dask.known(source.frame[list(dict.fromkeys([customer, *extra]))], [customer, *own])
     reduce = functools.partial(
         _distinct_rows,
         customer=customer,
@@ -183,9 +182,8 @@ def distinct(
         freq=freq,
         purchase=purchase,
     )
-    types = frame._meta.dtypes.to_dict()
-    checked = functools.partial(_dask.typed, reduce, types=types, names=[customer, *own])
-    return _dask.over([frame], checked)
+    frame = source.frame[list(dict.fromkeys([customer, *extra]))]
+    return _dask.reduced(frame, [customer, *own], reduce)
 
 
 def _distinct_rows(
@@ -225,13 +223,10 @@ def rows(
 ) -> Any:
     """Return the rows of ID, PERIOD, what is asked of them, and columns of the log's own."""
     names = list(dict.fromkeys([customer, time, *asked.columns.values(), *own]))
-    frame = _dask.known(source.frame[names], [customer, *own])
     made = functools.partial(
         _asked_rows, customer=customer, time=time, own=own, tz=tz, end=end, freq=freq, asked=asked
     )
-    types = frame._meta.dtypes.to_dict()
-    checked = functools.partial(_dask.typed, made, types=types, names=[customer, *own])
-    return _dask.over([frame], checked)
+    return _dask.reduced(source.frame[names], [customer, *own], made)
 
 
 def _asked_rows(

@@ -281,6 +281,15 @@ def with_valid_from(lookup: Query, name: str, zone: str | None) -> Query:
     return lookup.with_columns(_lazy.moment(lookup))
 
 
+def true_rows(query: Query, name: str) -> nw.Expr:
+    """Return where a column of true and false, or 1 and 0, is true; refuse anything else in it."""
+    unclear, true = _lazy.flag(query, name)
+    count = _lazy.only_row(query.select(_lazy.number(unclear, N)))[N]
+    if count:
+        _refusals.not_flags(name, count, _lazy.shown(query.filter(unclear), name))
+    return true
+
+
 def refuse_null_keys(lookup: Query, column: str, name: str, frame: str = "segments") -> None:
     """Refuse a lookup frame with a null key."""
     count = _lazy.only_row(lookup.select(_lazy.number(nw.col(column).is_null(), N)))[N]

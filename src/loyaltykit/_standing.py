@@ -144,7 +144,7 @@ def _labelled_query(
     options: dict[str, Any],
 ) -> Any:
     if purchase is not None:
-        _history_queries.refuse_unclear(query, purchase)
+        _queries.true_rows(query, purchase)
     freq = rule["freq"]
     log = _queries.read_log(
         query,
