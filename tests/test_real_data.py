@@ -754,3 +754,83 @@ def test_retail_revenue_cohorts_are_net_of_returns(retail: Any) -> None:
         )
     assert table["amount"].sum() == pytest.approx(known["net"].sum())
     assert set(table.loc[table["retained"] == 0, "amount"].dropna()) <= {0.0}
+
+
+# ---- revenue ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trailing", [1, 12])
+@pytest.mark.filterwarnings("ignore::loyaltykit.errors.ConcentrationWarning")
+def test_cdnow_amounts_from_month_to_month(
+    cdnow: Any, purchases: pd.DataFrame, trailing: int
+) -> None:
+    """Held against pandas: customers down, months across."""
+    table = frame_rows(lk.revenue_retention(cdnow, "id", "day", "dollars", trailing=trailing))
+    month = purchases["day"].dt.to_period("M")
+    paid = purchases.groupby(["id", month])["dollars"].sum().unstack(fill_value=0.0)
+    assert len(table) == 2 * 18
+    for row in table:
+        last = pd.Period(row["period"], "M")
+        if row["coverage"] == "unobserved":
+            assert last < pd.Period("1997-01", "M") + trailing
+            continue
+        start, end = paid[last - trailing], paid[last]
+        base = start > 0
+        before = paid.loc[:, : last - trailing].gt(0).any(axis=1)
+        assert (row["n"], row["retained"]) == (base.sum(), (base & (end > 0)).sum())
+        expected = {
+            "start": start.sum(),
+            "end": end.sum(),
+            "new": end[~before].sum(),
+            "reactivation": end[before & ~base].sum(),
+            "churned": start[base & (end == 0)].sum(),
+            "amount_cross": (start * end).sum(),
+        }
+        for name, value in expected.items():
+            assert row[name] == pytest.approx(value), name
+        least = np.minimum(start, end) if row["metric"] == "grr" else end[base]
+        assert row["estimate"] == pytest.approx(100 * least.sum() / start.sum())
+        assert row["ci_low"] < row["estimate"] < row["ci_high"]
+
+
+def test_retail_credits_are_refused_where_more_is_given_back_than_paid(retail_paid: Any) -> None:
+    """Of 3,621 customers, those who in a month returned more than they bought in these lines."""
+    options: dict[str, Any] = {"errors": "coerce"}
+    with (
+        pytest.warns(DroppedRowsWarning, match="10,057 rows left out"),
+        pytest.raises(DataError, match=r"amount='paid' adds up to less than 0 in \d+ cases of a"),
+    ):
+        lk.revenue_retention(retail_paid, "CustomerID", "InvoiceDate", "paid", **options)
+
+
+@pytest.mark.filterwarnings("ignore::loyaltykit.errors.ConcentrationWarning")
+def test_telco_fees_as_contracts(real_data: Find) -> None:
+    """Accounts that end at their tenure, counted back from the end of 2019; fees never change."""
+    accounts = pd.read_csv(real_data("telco/Telco-Customer-Churn.csv"))
+    accounts = accounts[accounts["tenure"] > 0]
+    end = pd.Period("2019-12", "M")
+    starts = [(end - (tenure - 1)).start_time for tenure in accounts["tenure"]]
+    left = accounts["Churn"] == "Yes"
+    contracts = pd.DataFrame(
+        {
+            "id": accounts["customerID"],
+            "start": starts,
+            "end": np.where(left, np.datetime64("2019-12-31", "us"), np.datetime64("NaT", "us")),
+            "fee": accounts["MonthlyCharges"],
+            "contract": accounts["Contract"],
+        }
+    )
+    table = lk.revenue_retention(
+        *(contracts, "id", "start", "fee"),
+        contract_end="end",
+        as_of="2019-12-31",
+        by="contract",
+    )
+    last = table[(table["period"] == "2019-12-01") & (table["metric"] == "grr")]
+    for row in frame_rows(last):
+        # Those of a tenure of one month joined when December began, and were in force then.
+        mine = contracts["contract"] == row["contract"]
+        fee, gone = contracts["fee"][mine], left[mine]
+        assert row["n"] == mine.sum()
+        assert row["estimate"] == pytest.approx(100 * fee[~gone].sum() / fee.sum())
+        assert row["logo_retention"] == pytest.approx(100 * (1 - gone.mean()))
