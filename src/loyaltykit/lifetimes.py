@@ -122,18 +122,11 @@ def customer_lifetimes(
     1   2 2026-03-20        26  False
     2   3 2026-03-01        30   True
     """
-    named = {"customer": customer, "time": time}
-    for role, name in named.items():
-        _checks.check_name(role, name)
-    _checks.check_reserved([customer], _MADE, "customer")
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
     days = _checks.check_integer("gap", gap, low=1)
-    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
+    options = _checks.check_log(as_of, tz, errors)
     with _sources.turn(data):
-        source = _sources.opened(data)
-        _checks.check_columns(named, _sources.columns_of(source))
+        source = _sources.having(data, {"customer": customer, "time": time}, _MADE)
         if isinstance(source, _frame.LazyFrame):
-            source = _sources.only(source, named.values())
             query = _queries.read_log(source, customer, time, freq="day", **options)
             return _history_queries.lifetimes(query, customer, days, _last_day(query.end))
         make = functools.partial(_lifetimes, customer=customer, gap=days)
@@ -250,18 +243,12 @@ def inactivity_gap(
     0    7  2   66.666667      True
     1   31  1  100.000000     False
     """
-    named = {"customer": customer, "time": time}
-    for role, name in named.items():
-        _checks.check_name(role, name)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
     least = _check_share(share)
-    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
+    options = _checks.check_log(as_of, tz, errors)
     with _sources.turn(data):
-        source = _sources.opened(data)
-        _checks.check_columns(named, _sources.columns_of(source))
+        source = _sources.having(data, {"customer": customer, "time": time})
         like = _frame.pandas_keys()
         if isinstance(source, _frame.LazyFrame):
-            source = _sources.only(source, named.values())
             query = _queries.read_log(source, customer, time, freq="day", **options)
             length, n = _history_queries.gaps(query)
         elif isinstance(source, _dask.Partitions):
