@@ -2,6 +2,7 @@
 
 Everything is read off the distinct days of customers, sorted. Customers are worked through in
 blocks that fit the cache, so that a million of them at 24 dates need little beside the result.
+Lifetimes are told of contracts as well, as ranges of days.
 """
 
 from __future__ import annotations
