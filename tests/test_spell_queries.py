@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import loyaltykit as lk
+from loyaltykit import _lazy
 from loyaltykit.errors import DataError
 
 LAZY = ["polars-lazy", "duckdb"]
@@ -84,13 +85,15 @@ def test_columns_of_nulls_in_polars() -> None:
 
 
 def test_only_what_is_distinct_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
-    from loyaltykit import _lazy
-
-    sizes = []
+    sizes: list[int] = []
     collected = _lazy.collected
-    monkeypatch.setattr(
-        _lazy, "collected", lambda query: (sizes.append(len(made := collected(query))), made)[1]
-    )
+
+    def counting(query: Any) -> Any:
+        made = collected(query)
+        sizes.append(len(made))
+        return made
+
+    monkeypatch.setattr(_lazy, "collected", counting)
     frame = pa.table({"t": [5, 6] * 500, "d": [True, False] * 500})
     lk.survival_curve(duckdb.from_arrow(frame), "t", "d")
     assert sizes == [2]

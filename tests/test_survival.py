@@ -13,7 +13,6 @@ import oracles
 import pandas as pd
 import pytest
 from conftest import (
-    CONSTRUCTORS,
     Engine,
     column,
     dtype_names,
@@ -279,7 +278,7 @@ def same_rows(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None
 
 
 @pytest.mark.filterwarnings("ignore::loyaltykit.errors.EmptyRiskSetWarning")
-@pytest.mark.parametrize("name", CONSTRUCTORS)
+@pytest.mark.parametrize("name", ["pandas", "polars"])
 @pytest.mark.parametrize("weighted", [False, True])
 @unhurried
 @given(
@@ -431,9 +430,12 @@ def test_nobody_is_null_and_not_0(engine: Engine) -> None:
 
 
 def test_no_group_is_no_row(engine: Engine) -> None:
-    types = {"t": "int64", "d": "bool", "plan": "string"}
-    table = lk.survival_curve(engine.with_types({n: [] for n in types}, types), "t", "d", by="plan")
-    assert frame_rows(table) == []
+    types = {"t": "int64", "d": "bool", "plan": "string", "w": "float64"}
+    frame = engine.with_types({name: [] for name in types}, types)
+    choices: list[dict[str, Any]] = [{}, {"weights": "w"}, {"entry": "t"}]
+    for options in (*choices, {"weights": "w", "entry": "t"}):
+        assert frame_rows(lk.survival_curve(frame, "t", "d", by="plan", **options)) == []
+    table = lk.survival_curve(frame, "t", "d", by="plan")
     assert frame_rows(lk.survival_quantile(table)) == []
 
 
