@@ -392,7 +392,8 @@ def positions(
 
 def flags(series: Series) -> npt.NDArray[np.bool_]:
     """Return a column of true and false; 0 and 1 serve as well."""
-    truth, unclear = truths(series)
+    truth, unclear, null = truths(series)
+    unclear |= null
     if unclear.any():
         found = np.flatnonzero(unclear)
         _refusals.not_flags(series.name, len(found), sample(series, found))
@@ -412,14 +413,16 @@ def plain_truths(series: Series) -> npt.NDArray[np.bool_] | None:
     return ones if bool((ones | (values == 0)).all()) else None
 
 
-def truths(series: Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return where a column is true, or 1, and where it is neither true nor false."""
+def truths(
+    series: Series,
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return where a column is true, or 1, where neither true nor false, and where null."""
     encoded = encode(series)
     levels = encoded.levels.to_list()
     # True == 1 and False == 0, so one test serves both spellings; a null has code -1.
-    clear = np.array([level in (0, 1) for level in levels] + [False], dtype=np.bool_)
+    other = np.array([level not in (0, 1) for level in levels] + [False], dtype=np.bool_)
     truth = np.array([bool(level) for level in levels] + [False], dtype=np.bool_)
-    return truth[encoded.codes], ~clear[encoded.codes]
+    return truth[encoded.codes], other[encoded.codes], encoded.codes < 0
 
 
 def same_engine(frame: Frame, other: Frame, name: str = "segments") -> None:

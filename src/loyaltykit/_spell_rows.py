@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _codes, _designs, _frame, _refusals, _tally, _variance
+from loyaltykit import _checks, _codes, _counting, _designs, _frame, _refusals, _tally, _variance
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -112,32 +112,26 @@ def read_rows(
 ) -> tuple[_frame.Frame, Rows, Wrong]:
     """Return the rows that can be used, their spells, and what is wrong with the rows."""
     duration = _frame.quantities(frame[asked.duration], "duration")
-    event, unclear = _truths(frame[asked.event])
+    event, wrong = _events(frame[asked.event])
     entry = None
     if asked.entry is not None:
         entry = _frame.quantities(frame[asked.entry], "entry")
     n = None if asked.counts is None else _tally.row_counts(frame[asked.counts])
     weight = None if asked.weights is None else _designs.read_weights(frame[asked.weights])
 
-    no_event = unclear & frame[asked.event].is_null().to_numpy() if unclear.any() else unclear
-    wrong: dict[str, BoolArray] = {
-        BAD_EVENT: unclear & ~no_event,
-        BAD_DURATION: _no_span(duration),
-        NO_DURATION: _null(duration),
-        NO_EVENT: no_event,
-    }
+    wrong |= {BAD_DURATION: _no_span(duration), NO_DURATION: _null(duration)}
     if entry is not None:
-        entry = np.where(_null(entry), 0, entry)
+        unknown = _null(entry)
+        entry = entry if unknown is None else np.where(unknown, 0, entry)
         wrong[BAD_ENTRY] = _no_span(entry)
-        wrong[LATE] = (entry >= duration) & (entry > 0) & ~wrong[BAD_DURATION] & ~wrong[BAD_ENTRY]
+        spans = _any_of([wrong[BAD_DURATION], wrong[BAD_ENTRY]])
+        late = (entry >= duration) & (entry > 0)
+        wrong[LATE] = late if spans is None else late & ~spans
     if weight is not None:
         wrong[NO_WEIGHT] = _null(weight)
-    lost = wrong[NO_DURATION] | no_event
-    if weight is not None:
-        lost |= wrong[NO_WEIGHT]
-    wrong[LOST] = lost
-    told = _told(frame, asked, wrong)
-    if told.counted[LOST]:
+    lost = _any_of([wrong.get(name) for name in (NO_DURATION, NO_EVENT, NO_WEIGHT)])
+    told = _told(frame, asked, {**wrong, LOST: lost})
+    if lost is not None:
         kept = np.flatnonzero(~lost)
         frame = _frame.rows(frame.select(list(dict.fromkeys([*by, *asked.named.values()]))), kept)
         if frame[asked.duration].dtype.is_integer():  # as floats they were only to hold the nulls
@@ -163,27 +157,41 @@ def _alike(rows: Rows) -> Rows:
     return rows._replace(entry=whole) if bool((whole == entry).all()) else rows
 
 
-def _truths(series: _frame.Series) -> tuple[BoolArray, BoolArray]:
-    """Return where a column is true, and where it is neither true nor false."""
+# In these, None is a mask of nobody: most columns have nothing wrong, and need none.
+Mask = BoolArray | None
+
+
+def _any_of(masks: Sequence[Mask]) -> Mask:
+    some = [rows for rows in masks if rows is not None]
+    return np.logical_or.reduce(some) if some else None
+
+
+def _events(series: _frame.Series) -> tuple[BoolArray, dict[str, Mask]]:
+    """Return where a column is true, and what is wrong with it."""
     quick = _frame.plain_truths(series)
     if quick is not None:
-        return quick, np.zeros(len(quick), dtype=np.bool_)
-    return _frame.truths(series)
+        return quick, {}
+    event, unclear, null = _frame.truths(series)
+    return event, {BAD_EVENT: unclear, NO_EVENT: null if null.any() else None}
 
 
-def _null(values: npt.NDArray[Any]) -> BoolArray:
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=np.bool_)
+def _null(values: npt.NDArray[Any]) -> Mask:
+    if values.dtype.kind != "f":
+        return None
+    null = np.isnan(values)
+    return null if null.any() else None
 
 
-def _no_span(values: npt.NDArray[Any]) -> BoolArray:
+def _no_span(values: npt.NDArray[Any]) -> Mask:
     """Return which numbers are no length of time."""
-    bad = values < 0
-    return bad | np.isinf(values) if values.dtype.kind == "f" else bad
+    low, high = np.fmin.reduce(values, initial=0), np.fmax.reduce(values, initial=0)
+    return (values < 0) | (values == np.inf) if low < 0 or high == np.inf else None
 
 
 def _typed(values: npt.NDArray[Any], series: _frame.Series) -> Times:
     """Return times as 64-bit integers where the column holds such, else as floats."""
-    made: Times = _widened(values.astype(np.int64) if series.dtype.is_integer() else values)
+    whole = series.dtype.is_integer() and values.dtype.kind == "f"
+    made: Times = _widened(values.astype(np.int64) if whole else values)
     return made
 
 
@@ -195,18 +203,19 @@ def _widened(values: Any) -> Any:
     return values.astype(np.float64) + 0.0  # -0.0 is 0.0
 
 
-def _told(frame: _frame.Frame, asked: Asked, wrong: Mapping[str, BoolArray]) -> Wrong:
+def _told(frame: _frame.Frame, asked: Asked, wrong: Mapping[str, Mask]) -> Wrong:
     columns = {
         BAD_EVENT: asked.event,
         BAD_DURATION: asked.duration,
         BAD_ENTRY: asked.entry,
         LATE: asked.entry,
     }
-    counted = {name: int(rows.sum()) for name, rows in wrong.items()}
+    found = {name: rows for name, rows in wrong.items() if rows is not None}
+    counted = {name: int(np.count_nonzero(rows)) for name, rows in found.items()}
     shown = {
-        name: _frame.sample(frame[column], np.flatnonzero(wrong[name]))
+        name: _frame.sample(frame[column], np.flatnonzero(found[name]))
         for name, column in columns.items()
-        if column is not None and counted[name]
+        if column is not None and counted.get(name)
     }
     return Wrong(counted, shown)
 
@@ -252,58 +261,77 @@ def spells(
     """Return the distinct spells of rows; ``square`` where these are sums already."""
     if square is None and rows.weight is not None:
         square = rows.weight * rows.weight
+    if not by:
+        alone = _frame.cells(frame, by)
+        return Spells(alone.keys, 1, *_cells(None, 1, _alike(rows), square))
     groups = _frame.group(frame, by)
-    made = cells(groups.codes if by else None, groups.size, _alike(rows), square)
-    return Spells(groups.keys, groups.size, *made)
+    return Spells(
+        groups.keys, groups.size, *_cells(groups.codes, groups.size, _alike(rows), square)
+    )
 
 
-def cells(
+def _cells(
     group: IntArray | None, size: int, rows: Rows, square: FloatArray | None
 ) -> tuple[Any, ...]:
     """Return group, duration, event, entry, n, weight and square of the distinct spells."""
     codes, levels = coded(rows.duration)
-    width = len(levels)
+    width, length = 2 * len(levels), len(codes)
+    few = size * width <= max(_MOST_WHOLE, 2 * length)
+    if few and rows.entry is None and rows.weight is None:
+        number = _count(group, size, width, codes, rows).ravel()
+        return _named(np.arange(len(number)), number, levels, None, None, None)
+    cell = 2 * codes + rows.event
     if group is not None:
-        codes, total = group * width + codes, size * width
-    else:
-        total = size * width
-    codes = 2 * codes + rows.event
-    total *= 2
-    entries: Times | None = None
+        cell += group * width
+    present: IntArray = np.arange(size * width) if few else np.zeros(0, dtype=np.int64)
+    if not few:
+        cell, present = _codes.renumber(cell, size * width)
+    entries = None
     if rows.entry is not None:
         own, entries = coded(rows.entry)
-        if total * len(entries) > _MOST_WHOLE:
-            codes, present = _codes.renumber(codes, total)
-            total = len(present)
-        else:
-            present = np.arange(total)
-        codes, total = codes * len(entries) + own, total * len(entries)
+        cell, pairs = _codes.renumber(
+            cell * len(entries) + own, max(len(present) * len(entries), 1)
+        )
+        before, at = np.divmod(pairs, max(len(entries), 1))
+        present, entries = present[before], entries[at]
     n = rows.n
     if rows.weight is not None:  # who weighs nothing is nobody
         n = np.where(rows.weight > 0, 1.0 if n is None else n, 0.0)
-    if total > max(_MOST_WHOLE, 2 * len(codes)):
-        codes, kept = _codes.renumber(codes, total)
-    else:
-        kept = np.arange(total)
-    number = _sums(codes, n, len(kept))
-    there = np.flatnonzero(number)
+    ones = np.ones(length) if n is None else n
+    number = _variance.sums(cell, ones, len(present)).astype(np.int64)
     weight, squares = (
-        None if values is None else _variance.sums(codes, values, len(kept))[there]
+        None if values is None else _variance.sums(cell, values, len(present))
         for values in (rows.weight, square)
     )
-    place, entry = kept[there], None
-    if entries is not None:
-        place, at = np.divmod(place, len(entries))
-        place, entry = present[place], entries[at]
-    place, event = np.divmod(place, 2)
-    of_group, at = np.divmod(place, max(width, 1))
-    return of_group, levels[at], event == 1, entry, number[there], weight, squares
+    return _named(present, number, levels, entries, weight, squares)
 
 
-def _sums(codes: IntArray, n: FloatArray | None, size: int) -> IntArray:
-    if n is None:
-        return np.bincount(codes, minlength=size).astype(np.int64, copy=False)
-    return _variance.sums(codes, n, size).astype(np.int64)
+def _count(group: IntArray | None, size: int, width: int, codes: IntArray, rows: Rows) -> IntArray:
+    """Return how many have each duration and event in each group."""
+
+    def slots(part: slice) -> IntArray:
+        made: IntArray = 2 * codes[part]
+        made += rows.event[part]
+        return made
+
+    return _counting.count_cells(group, size, width, slots, len(codes), rows.n)
+
+
+def _named(
+    place: IntArray,
+    number: IntArray,
+    levels: Times,
+    entry: Times | None,
+    weight: FloatArray | None,
+    square: FloatArray | None,
+) -> tuple[Any, ...]:
+    """Return the columns of the cells in which somebody is."""
+    there = np.flatnonzero(number)
+    group, rest = np.divmod(place[there], max(2 * len(levels), 1))
+    at, event = np.divmod(rest, 2)
+    sums = (None if values is None else values[there] for values in (entry, weight, square))
+    entry, weight, square = sums
+    return group, levels[at], event == 1, entry, number[there], weight, square
 
 
 def coded(values: Times) -> tuple[IntArray, Times]:

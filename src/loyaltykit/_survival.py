@@ -69,7 +69,7 @@ def life_table(
 ) -> Table:
     """Return who is at risk, leaves with and without an event, and enters, at every time."""
     none = np.zeros(1, dtype=duration.dtype)
-    times = np.unique(np.concatenate([none, duration, none if entry is None else entry]))
+    times = _codes.unique(np.concatenate([none, duration, none if entry is None else entry]))
     width = len(times)
     leaves = group * width + np.searchsorted(times, duration)
     starts = np.arange(size, dtype=np.int64) * width
