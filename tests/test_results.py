@@ -141,6 +141,24 @@ REFERRED = ("referred", "referred_amount", "referred_sumsq")
             ("metric", "reference", "part", *ESTIMATES, "unit", "definition"),
         ),
         (
+            _results.SURVIVAL,
+            (
+                *("duration", "at_risk", "events", "censored", "entered"),
+                *(*ESTIMATES, "confidence_level", "method", "unit"),
+            ),
+        ),
+        (
+            _results.SURVIVAL_WEIGHTED,
+            (
+                *("duration", "at_risk", "events", "censored", "entered", "w_at_risk", "w_events"),
+                *(*ESTIMATES, "confidence_level", "method", "unit"),
+            ),
+        ),
+        (
+            _results.SURVIVAL_QUANTILE,
+            ("share", "estimate", "ci_low", "ci_high", "confidence_level", "method", "unit"),
+        ),
+        (
             _results.SCORECARD,
             ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS),
         ),
@@ -172,7 +190,7 @@ RESERVED = {
     *("from_tier", "to_tier", "moved"),
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),
-    *("duration", "at_risk", "events", "censored", "entered"),
+    *("duration", "at_risk", "events", "censored", "entered", "w_at_risk", "w_events", "share"),
     *("name", "dimension", "level"),
     *("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
     *("w_promoters", "w_passives", "w_detractors", "w_satisfied", "w_easy", "w_neutral", "w_hard"),
