@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _hazards
+from loyaltykit import _codes, _hazards, _variance
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -106,10 +106,10 @@ def restricted_mean(cells: _hazards.Cells, size: int, horizon: float) -> Area:
     reach = np.divide(area, risk.left, out=np.zeros(len(area)), where=risk.left > 0)
     hazard = reach * risk.events / risk.at_risk  # A d / (Y (Y - d))
     if cells.weight is None or cells.square is None:
-        variance = np.bincount(steps.group, area * hazard, minlength=size)
+        variance = _variance.sums(steps.group, area * hazard, size)
     else:
         influence = _influence(cells.group, hazard, reach, steps, spans)
-        variance = np.bincount(cells.group, cells.square * influence**2, minlength=size)
+        variance = _variance.sums(cells.group, cells.square * influence**2, size)
     error = np.sqrt(np.where(known & (variance > 0.0), variance, np.nan))
     return Area(np.where(known, estimate, np.nan), error, longest)
 
@@ -117,44 +117,42 @@ def restricted_mean(cells: _hazards.Cells, size: int, horizon: float) -> Area:
 def _steps(cells: _hazards.Cells, size: int, horizon: float) -> tuple[_Steps, _Spans]:
     """Return the steps of each curve up to the horizon, and those at which each cell is at risk."""
     happened = cells.event & (cells.duration <= horizon)
-    times = np.unique(cells.duration[happened])
+    times = _codes.unique(cells.duration[happened])
     width = max(len(times), 1)
     start, stop = _hazards.exposed(cells, times)
     own = cells.group * width
-    codes = np.unique((own + stop - 1)[happened])
+    codes = _codes.unique((own + stop - 1)[happened])
     group, at = np.divmod(codes, width)
     first, end = (np.searchsorted(codes, np.arange(i, size + i) * width) for i in (0, 1))
     steps = _Steps(
         group, times[at].astype(np.float64), np.arange(len(codes)) - first[group], first, end
     )
     # After the last of the times comes the code of the next group's first.
-    spans = (np.searchsorted(codes, own + part) for part in (start, stop))
-    return steps, _Spans(*spans, happened)
+    start, stop = (np.searchsorted(codes, own + part) for part in (start, stop))
+    return steps, _Spans(start, stop, happened)
 
 
 def _risk(cells: _hazards.Cells, steps: _Steps, spans: _Spans) -> _Risk:
-    numbers = _counted(cells.group, cells.n, steps, spans)
+    numbers = _counted(cells.group, cells.n.astype(np.float64), steps, spans)
     if cells.weight is None:
         return numbers
     # Sums of weights are rounded: that nobody is left is told by the numbers.
     sums = _counted(cells.group, cells.weight, steps, spans)
-    left = np.where(numbers.left > 0, sums.left, 0.0)
+    left = np.where(numbers.left > 0, np.maximum(sums.left, 0.0), 0.0)
     return _Risk(sums.events, sums.events + left, left)
 
 
-def _counted(
-    group: IntArray, each: IntArray | FloatArray, steps: _Steps, spans: _Spans
-) -> _Risk:
+def _counted(group: IntArray, each: FloatArray, steps: _Steps, spans: _Spans) -> _Risk:
     """Return the sums over the cells of each step."""
     size, first = len(steps.time), steps.first[group]
     last = spans.stop - 1
-    events = np.bincount(last[spans.event], each[spans.event], minlength=size)
+    events = _variance.sums(last[spans.event], each[spans.event], size)
     # Added up from the end, where few are left, so that no digits are lost.
     stay, enter = last - spans.event, spans.start - 1
     changes = np.zeros(size)
     for at, sign in ((stay, 1.0), (enter, -1.0)):
         inside = at >= first
-        changes += np.bincount(at[inside], sign * each[inside], minlength=size)
+        changes += sign * _variance.sums(at[inside], each[inside], size)
     left = _to_the_end(changes, steps)
     return _Risk(events, events + left, left)
 

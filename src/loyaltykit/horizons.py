@@ -137,7 +137,7 @@ def restricted_mean(
     >>> table = lk.restricted_mean(lives, "months", "left", horizon=10)
     >>> table[["n", "events", "estimate", "std_error"]].round(3)
        n  events  estimate  std_error
-    0  4       2     7.250      1.566
+    0  4       2      7.25      1.606
     """
     until = _checks.check_positive("horizon", horizon)
     level = _checks.check_confidence_level(confidence_level)
@@ -157,7 +157,7 @@ def restricted_mean(
     happened = cells._replace(event=cells.event & (cells.duration <= until))
     n, events = _hazards.subjects(happened, spells.size)
     margin = _intervals.normal_quantile(level) * area.std_error
-    columns = {
+    columns: dict[str, Any] = {
         "metric": _METRIC,
         "n": n,
         "n_missing": np.zeros(spells.size, dtype=np.int64),
@@ -180,6 +180,7 @@ def _check_observed(area: _horizons.Area, horizon: float) -> None:
     if some.any() and np.isnan(area.estimate[some]).all():
         msg = (
             f"horizon={horizon:g} is beyond the longest duration, {area.longest[some].max():g}, at "
-            "which some were still there: how their curve goes on is not known. Name an earlier one."
+            "which some were still there: how their curve goes on is not known. Name an earlier "
+            "one."
         )
         raise ParameterError(msg)
