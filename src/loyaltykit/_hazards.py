@@ -26,8 +26,7 @@ _BLOCK = 1 << 18  # groups or pairs by times that are worked on at once: two meg
 class Cells(NamedTuple):
     """Subjects by group, duration, event and entry (0, or None for all, is from the beginning).
 
-    ``n`` says how many each stands for. ``weight`` and ``square`` are the sums of their weights and
-    of the squares of these, where they are weighted.
+    ``n`` says how many each stands for.
     """
 
     group: IntArray
@@ -35,8 +34,6 @@ class Cells(NamedTuple):
     event: BoolArray
     entry: Times | None
     n: IntArray
-    weight: FloatArray | None = None
-    square: FloatArray | None = None
 
 
 class Overall(NamedTuple):
@@ -82,7 +79,7 @@ def overall(cells: Cells, size: int) -> Overall:
     Parameters
     ----------
     cells : Cells
-        The subjects; weights do not count.
+        The subjects.
     size : int
         How many groups there are; a group may have no subject.
 
@@ -122,7 +119,7 @@ def pairwise(cells: Cells, size: int, one: IntArray, other: IntArray) -> Pairwis
     Parameters
     ----------
     cells : Cells
-        The subjects; weights do not count.
+        The subjects.
     size : int
         How many groups there are.
     one, other : array of shape (pairs,)
@@ -168,7 +165,7 @@ def _components(linked: BoolArray) -> IntArray:
 # ---- who is at risk -----------------------------------------------------------------------------
 
 
-def exposed(cells: Cells, times: Times) -> tuple[IntArray, IntArray]:
+def _exposed(cells: Cells, times: Times) -> tuple[IntArray, IntArray]:
     """Return the first of the times at which each cell is at risk, and the first after the last.
 
     Who enters at a time is at risk after it, and who was there from the beginning at time 0 too.
@@ -197,7 +194,7 @@ def _risk_sets(cells: Cells, size: int, height: int) -> Iterator[tuple[FloatArra
     The height is that of the arrays that the caller makes of them, by which the runs are cut.
     """
     times = _codes.unique(cells.duration[cells.event])
-    start, stop = exposed(cells, times)
+    start, stop = _exposed(cells, times)
     width = max(_BLOCK // max(height, 1), 1)
     moves = _Changes(
         np.concatenate((start, stop)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loyaltykit import _checks, _frame, _hazards, _horizons, _intervals, _results, _spells
+from loyaltykit import _checks, _frame, _horizons, _intervals, _results, _spells, _survival
 from loyaltykit.errors import ParameterError
 
 _METRIC, _METHOD, _UNIT = "restricted_mean", "normal", "duration"
@@ -151,11 +151,15 @@ def restricted_mean(
         weights=weights,
         errors=errors,
     )
-    cells = _hazards.Cells(*spells[2:])
-    area = _horizons.restricted_mean(cells, spells.size, until)
+    table = _survival.life_table(
+        *(spells.group, spells.duration, spells.event, spells.entry, spells.n, spells.size)
+    )
+    weighted = None
+    if spells.weight is not None and spells.square is not None:
+        weighted = _horizons.Weights(spells.event, spells.weight, spells.square)
+    area = _horizons.restricted_mean(table, until, weighted)
     _check_observed(area, until)
-    happened = cells._replace(event=cells.event & (cells.duration <= until))
-    n, events = _hazards.subjects(happened, spells.size)
+    n, events = _horizons.numbers(table, until)
     margin = _intervals.normal_quantile(level) * area.std_error
     columns: dict[str, Any] = {
         "metric": _METRIC,
