@@ -102,8 +102,8 @@ def survival_curve(
     -----
     Censored customers are at risk at the duration at which they were last seen: events come before
     censorings of the same duration. Who entered late, at e, and was last seen at x is at risk where
-    e < u <= x; who did not, also at u = 0, so that a duration of 0 with an event lowers the curve at
-    once. entered is how many come under observation at that duration. In every row
+    e < u <= x; who did not, also at u = 0: a duration of 0 with an event lowers the curve at once.
+    entered is how many come under observation at that duration. In every row
 
     .. math:: at\_risk_{i+1} = at\_risk_i - events_i - censored_i + entered_i
 
