@@ -90,12 +90,6 @@ def mean_with_rows_left_out(engine: Engine) -> Any:
         return lk.restricted_mean(frame, "months", "left", horizon=8, errors="coerce")
 
 
-@case
-def difference_of_means(engine: Engine) -> Any:
-    made = lk.restricted_mean(spells(engine), "months", "left", by=["plan", "tier"], horizon=6)
-    return lk.compare(made, "plan")
-
-
 REFUSALS: dict[str, tuple[Case, type[LoyaltyKitError], str]] = {
     "a test of one group": (
         lambda e: lk.logrank(e.frame({**FEW, "plan": ["a"] * 4}), "months", "left", by="plan"),

@@ -352,7 +352,11 @@ def test_null_keys_make_a_group(engine: Engine) -> None:
 
 
 def test_categories_keep_their_order(engine: Engine) -> None:
-    columns = {"t": [1, 2, 3, 4], "e": [1, 1, 0, 1], "g": ["new", "old", "new", "old"]}
+    columns: dict[str, list[Any]] = {
+        "t": [1, 2, 3, 4],
+        "e": [1, 1, 0, 1],
+        "g": ["new", "old", "new", "old"],
+    }
     frame = engine.frame(columns, {"g": ["old", "never", "new"]})
     assert column(lk.logrank(frame, "t", "e", by="g"), "g") == ["old", "new"]
     pair = only_row(lk.logrank(frame, "t", "e", by="g", pairwise=True))
@@ -378,10 +382,9 @@ def test_no_rows(engine: Engine) -> None:
 def test_a_level_of_nobody_keeps_its_row(engine: Engine) -> None:
     frame = engine.frame({"t": [1, 2, 3], "e": [1, 0, 1], "g": ["a", "b", "c"], "n": [2, 3, 0]})
     table = lk.logrank(frame, "t", "e", by="g", counts="n")
-    if column(table, "g") == ["a", "b", "c"]:
-        assert frame_rows(table)[2]["n"] == 0
-        assert frame_rows(table)[2]["expected"] == 0.0
-    assert column(table, "df")[0] == 1
+    assert column(table, "n") == [2, 3, 0]
+    assert column(table, "expected") == pytest.approx([0.8, 1.2, 0.0])
+    assert column(table, "df") == [1, 1, 1]
 
 
 def test_many_groups_are_solved_at_once() -> None:
@@ -441,12 +444,12 @@ ROWS: dict[str, list[Any]] = {
         ({"pairwise": 1}, TypeError, "^pairwise must be True or False, not int"),
         ({"adjust": "bonferroni"}, ParameterError, "^adjust='bonferroni' is not one of 'holm'"),
         ({"errors": "ignore"}, ParameterError, "^errors='ignore' is not one of 'raise', 'coerce'"),
-        ({"entry": "since"}, DataError, "'since'.*1 row"),
+        ({"entry": "since"}, DataError, r"'since'.*1 row"),
         ({"counts": "n"}, DataError, "^counts='n': 1 row without a whole number"),
-        ({"event": "told"}, DataError, "'told'.*'Yes'"),
-        ({"duration": "short"}, DataError, "'short'.*-2"),
-        ({"duration": "gap"}, DataError, "'gap': 1 row without a duration"),
-        ({"duration": "g"}, DataError, "'g'"),
+        ({"event": "told"}, DataError, r"'told'.*'Yes'"),
+        ({"duration": "short"}, DataError, r"'short'.*-2"),
+        ({"duration": "gap"}, DataError, r"'gap': 1 row without a duration"),
+        ({"duration": "g"}, DataError, r"'g'"),
     ],
 )
 def test_refusals(

@@ -21,10 +21,13 @@ from loyaltykit.errors import (
     ColumnNotFoundError,
     DataError,
     DroppedRowsWarning,
+    EmptyRiskSetWarning,
     ParameterError,
 )
 
 unhurried = settings(deadline=None, max_examples=60)
+# Where all at risk have left and others enter later: drawn on purpose.
+run_empty = pytest.mark.filterwarnings("ignore::loyaltykit.errors.EmptyRiskSetWarning")
 WEIGHTED = {**LEUKEMIA, "w": [1.0, 2.0, 0.5] * 14}
 SIZES = ("estimate", "std_error", "ci_low", "ci_high")
 
@@ -136,6 +139,7 @@ def observed(subjects: list[Spell], horizon: Fraction) -> bool:
 HORIZONS = st.sampled_from([Fraction(1), Fraction(5, 2), Fraction(4), Fraction(7), Fraction(9)])
 
 
+@run_empty
 @given(subjects=spells(), horizon=HORIZONS)
 @unhurried
 def test_against_areas_in_fractions(
@@ -151,6 +155,7 @@ def test_against_areas_in_fractions(
     check_rows(table, subjects, horizon)
 
 
+@run_empty
 @given(
     subjects=spells(2),
     horizon=HORIZONS,
@@ -206,6 +211,7 @@ def test_equal_weights_change_nothing(subjects: list[Spell], horizon: Fraction) 
     pd.testing.assert_frame_equal(weighted, plain, rtol=1e-9)
 
 
+@run_empty
 @given(subjects=spells(), horizon=HORIZONS, cut=st.integers(0, 14))
 @unhurried
 def test_shards_stack_as_counts(
@@ -224,6 +230,7 @@ def test_shards_stack_as_counts(
     assert frame_rows(added) == frame_rows(whole)
 
 
+@run_empty
 @given(subjects=spells(), names=st.permutations(["a", "b", "c"]))
 @unhurried
 def test_names_of_groups_change_nothing(subjects: list[Spell], names: list[str]) -> None:
@@ -241,6 +248,7 @@ def test_names_of_groups_change_nothing(subjects: list[Spell], names: list[str])
     assert {row["group"]: row for row in other} == mine
 
 
+@run_empty
 @given(subjects=spells(1), horizon=st.integers(1, 7))
 @unhurried
 def test_it_grows_with_the_horizon_and_never_faster(subjects: list[Spell], horizon: int) -> None:
@@ -317,6 +325,17 @@ def test_tenure_0(engine: Engine) -> None:
     assert found["std_error"] == pytest.approx(6 / math.sqrt(4 * 3))
     gone = engine.frame({"t": [0, 0], "e": [True, True]})
     assert only_row(lk.restricted_mean(gone, "t", "e", horizon=8))["estimate"] == 0.0
+
+
+def test_a_curve_that_is_0_before_others_enter_is_told(engine: Engine) -> None:
+    frame = engine.frame({"t": [2, 9, 8], "e": [1, 0, 1], "since": [0, 3, 5], "g": list("aab")})
+    with pytest.warns(EmptyRiskSetWarning, match="^All at risk had the event by duration 2, and"):
+        found = only_row(lk.restricted_mean(frame, "t", "e", horizon=4, entry="since"))
+    assert found["estimate"] == 2.0
+    with pytest.warns(EmptyRiskSetWarning, match="^In 1 group all at risk had the event, and"):
+        lk.restricted_mean(frame, "t", "e", horizon=4, entry="since", by="g")
+    # Up to 1 nothing of it is seen.
+    assert only_row(lk.restricted_mean(frame, "t", "e", horizon=1, entry="since"))["n"] == 3
 
 
 def test_an_event_at_the_horizon_takes_nothing_away(engine: Engine) -> None:
@@ -407,13 +426,13 @@ ROWS: dict[str, list[Any]] = {
         ({"errors": "ignore"}, ParameterError, "^errors='ignore' is not one of 'raise', 'coerce'"),
         ({"counts": "n", "weights": "w"}, ParameterError, "^counts='n' and weights='w' exclude"),
         ({"by": "plan"}, ColumnNotFoundError, "'plan': data has no such column"),
-        ({"entry": "since"}, DataError, "'since'.*1 row"),
+        ({"entry": "since"}, DataError, r"'since'.*1 row"),
         ({"counts": "n"}, DataError, "^counts='n': 1 row without a whole number"),
-        ({"weights": "w"}, DataError, "'w': 1 row without a weight"),
+        ({"weights": "w"}, DataError, r"'w': 1 row without a weight"),
         ({"weights": "minus"}, DataError, "^weights='minus': 1 row with weights that are negative"),
-        ({"event": "told"}, DataError, "'told'.*'Yes'"),
-        ({"duration": "short"}, DataError, "'short'.*-2"),
-        ({"duration": "gap"}, DataError, "'gap': 1 row without a duration"),
+        ({"event": "told"}, DataError, r"'told'.*'Yes'"),
+        ({"duration": "short"}, DataError, r"'short'.*-2"),
+        ({"duration": "gap"}, DataError, r"'gap': 1 row without a duration"),
     ],
 )
 def test_refusals(
@@ -429,3 +448,75 @@ def test_rows_left_out_are_told(engine: Engine) -> None:
     with pytest.warns(DroppedRowsWarning, match="^1 row left out"):
         table = lk.restricted_mean(engine.frame(ROWS), "gap", "e", horizon=2, errors="coerce")
     assert only_row(table)["n"] == 2
+
+
+# ---- held against each other --------------------------------------------------------------------
+
+
+def test_difference_of_two_arms(engine: Engine) -> None:
+    """The means and errors of R, above; the normal distribution for what follows."""
+    table = lk.restricted_mean(engine.frame(LEUKEMIA), "weeks", "relapse", by="arm", horizon=20)
+    found = only_row(lk.compare(table, "arm"))
+    assert (found["arm"], found["reference"], found["n"], found["n_reference"]) == (
+        *("6-MP", "control"),
+        *(21, 21),
+    )
+    difference, error = 16.116526611 - 8.428571429, math.hypot(1.251560196, 1.268082683)
+    assert found["difference"] == pytest.approx(difference)
+    assert found["std_error"] == pytest.approx(error)
+    assert found["statistic"] == pytest.approx(difference / error)
+    assert found["p_value"] == pytest.approx(math.erfc(difference / error / math.sqrt(2)))
+    assert found["ci_low"] == pytest.approx(difference - 1.959963985 * error)
+    assert found["ci_high"] == pytest.approx(difference + 1.959963985 * error)
+    words = [found[name] for name in ("df", "method", "unit", "definition")]
+    assert words == [None, "normal", "duration", "horizon=20"]
+
+
+def test_differences_within_another_key_and_one_sided(engine: Engine) -> None:
+    table = lk.restricted_mean(
+        engine.frame(LEUKEMIA), "weeks", "relapse", by=["arm", "third"], horizon=20
+    )
+    two = frame_rows(lk.compare(table, "arm", reference="control"))
+    one = frame_rows(lk.compare(table, "arm", reference="control", alternative="greater"))
+    assert [row["third"] for row in two] == [0, 1, 2]
+    for a, b in zip(two, one, strict=True):
+        assert b["p_value"] == pytest.approx(a["p_value"] / 2)
+        assert b["ci_low"] > a["ci_low"]
+        assert b["ci_high"] == 20.0
+        assert a["p_value"] <= a["p_adjusted"] <= 3 * a["p_value"]
+
+
+def test_a_side_without_an_error_or_a_mean_has_no_test(engine: Engine) -> None:
+    columns: dict[str, list[Any]] = {"t": [2, 9, 9, 9, 3], "e": [1, 0, 0, 0, 0], "g": list("aabbc")}
+    table = lk.restricted_mean(engine.frame(columns), "t", "e", by="g", horizon=9)
+    rows = {(row["g"], row["reference"]): row for row in frame_rows(lk.compare(table, "g"))}
+    untested = ("std_error", "ci_low", "ci_high", "statistic", "p_value", "p_adjusted")
+    assert rows["a", "b"]["difference"] == pytest.approx(5.5 - 9)
+    assert rows["a", "c"]["difference"] is None
+    for pair in (("a", "b"), ("a", "c"), ("b", "c")):
+        assert [rows[pair][name] for name in untested] == [None] * 6
+
+
+def test_areas_do_not_add_up() -> None:
+    frame = pd.DataFrame(LEUKEMIA)
+    table = lk.restricted_mean(frame, "weeks", "relapse", by=["arm", "third"], horizon=20)
+    with pytest.raises(ParameterError, match=r"^A restricted_mean is the area under a curve"):
+        lk.pool(table, over="third")
+    with pytest.raises(ParameterError, match=r"^A restricted_mean is the area under a curve"):
+        lk.explain_change(table, "arm", reference="control", segment="third")
+    with pytest.raises(
+        ParameterError, match=r"^reference='rest': the restricted_mean of the other"
+    ):
+        lk.compare(table, "arm", reference="rest")
+    with pytest.raises(ParameterError, match=r"^method='welch' is not one of 'normal'"):
+        lk.compare(table, "arm", method="welch")
+    other = lk.restricted_mean(frame, "weeks", "relapse", by=["arm", "third"], horizon=10)
+    with pytest.raises(ParameterError, match="mixes definition: 'horizon=10', 'horizon=20'"):
+        lk.compare(pd.concat([table, other]), "arm")
+
+
+def test_they_go_on_a_scorecard_and_into_json() -> None:
+    table = lk.restricted_mean(pd.DataFrame(LEUKEMIA), "weeks", "relapse", by="arm", horizon=20)
+    card = lk.scorecard(table)
+    assert card["unit"].tolist() == ["duration"] * 2
+    assert lk.to_records(table)[0]["definition"] == "horizon=20"

@@ -14,6 +14,7 @@ import numpy as np
 import oracles
 import pandas as pd
 import polars as pl
+import pyarrow.compute
 import pyarrow.csv
 import pytest
 from conftest import Engine, collected, column, frame_rows, only_row, stacked
@@ -754,3 +755,51 @@ def test_retail_revenue_cohorts_are_net_of_returns(retail: Any) -> None:
         )
     assert table["amount"].sum() == pytest.approx(known["net"].sum())
     assert set(table.loc[table["retained"] == 0, "amount"].dropna()) <= {0.0}
+
+
+# ---- IBM Telco: tenures of 7,043 accounts -------------------------------------------------------
+
+
+@pytest.fixture
+def telco(engine: Engine, real_data: Find) -> Any:
+    return read_with(engine.name, real_data("telco/Telco-Customer-Churn.csv"))
+
+
+def with_flag(frame: Any) -> Any:
+    """Return the frame with the text of Churn as true and false."""
+    if isinstance(frame, pl.DataFrame):
+        return frame.with_columns(left=pl.col("Churn") == "Yes")
+    if isinstance(frame, pd.DataFrame):
+        return frame.assign(left=frame["Churn"] == "Yes")
+    return frame.append_column("left", pyarrow.compute.equal(frame["Churn"], "Yes"))
+
+
+def test_telco_contracts_differ(telco: Any) -> None:
+    """R 4.2.2, survival 3.5-3: survdiff(Surv(tenure, left) ~ Contract), of all and of every two."""
+    frame = with_flag(telco)
+    table = frame_rows(lk.logrank(frame, "tenure", "left", by="Contract"))
+    assert [row["n"] for row in table] == [3875, 1473, 1695]
+    assert [row["events"] for row in table] == [1655, 166, 48]
+    assert [row["expected"] for row in table] == pytest.approx(
+        [708.4455955079, 470.7278260958, 689.8265783963]
+    )
+    assert table[0]["statistic"] == pytest.approx(2352.8725382593)
+    assert table[0]["df"] == 2
+    pairs = lk.logrank(frame, "tenure", "left", by="Contract", pairwise=True)
+    assert column(pairs, "statistic") == pytest.approx(
+        [926.0645586244, 1550.5103068768, 256.2177668056]
+    )
+
+
+def test_telco_two_years(telco: Any) -> None:
+    """R 4.2.2, survival 3.5-3: survfit by Contract, rmean = 24; where nobody left it has se = 0."""
+    frame = with_flag(telco)
+    table = lk.restricted_mean(frame, "tenure", "left", by="Contract", horizon=24)
+    assert column(table, "estimate") == pytest.approx([17.4605032139, 23.7973176037, 24.0])
+    assert column(table, "std_error") == [
+        pytest.approx(0.1544414469628),
+        pytest.approx(0.0437789028478),
+        None,
+    ]
+    with pytest.raises(DataError, match=r"'Churn'.*'No'"):
+        lk.restricted_mean(frame, "tenure", "Churn", horizon=24)

@@ -30,7 +30,25 @@ class Weights(NamedTuple):
     square: FloatArray
 
 
-def restricted_mean(table: _survival.Table, horizon: float, weights: Weights | None = None) -> Area:
+class Curve(NamedTuple):
+    """Of each row of a table: those at risk and the events, or what they weigh, and survival."""
+
+    at_risk: FloatArray
+    events: FloatArray
+    survival: FloatArray
+
+
+def curve(table: _survival.Table, weights: Weights | None) -> Curve:
+    """Return the curves of all groups."""
+    at_risk, events = (part.astype(np.float64) for part in (table.at_risk, table.events))
+    if weights is not None:
+        at_risk, events = _survival.weigh(table, weights.event, weights.weight)
+    return Curve(at_risk, events, _survival.product_limit(table, at_risk, events))
+
+
+def restricted_mean(
+    table: _survival.Table, curve: Curve, weights: Weights | None, horizon: float
+) -> Area:
     r"""Return the area under each group's Kaplan-Meier curve up to a horizon, and its error.
 
     With the area :math:`A_i` from the time :math:`t_i` to the horizon :math:`\tau`,
@@ -49,10 +67,12 @@ def restricted_mean(table: _survival.Table, horizon: float, weights: Weights | N
     ----------
     table : Table
         The life table of all groups.
+    curve : Curve
+        The curves that follow from it.
+    weights : Weights or None
+        Those of the spells that the table was made of.
     horizon : float
         Above 0.
-    weights : Weights, optional
-        Those of the spells that the table was made of.
 
     Returns
     -------
@@ -60,11 +80,8 @@ def restricted_mean(table: _survival.Table, horizon: float, weights: Weights | N
         A curve that ends above 0 before the horizon has no area. The error is NaN where it would be
         0: nothing has happened by then, or all of it at once.
     """
-    at_risk, events = (part.astype(np.float64) for part in (table.at_risk, table.events))
-    if weights is not None:
-        at_risk, events = _survival.weigh(table, weights.event, weights.weight)
+    at_risk, events, survival = curve
     size, last = len(table.first), np.append(table.first, len(table.group))[1:] - 1
-    survival = _survival.product_limit(table, at_risk, events)
     time = np.minimum(table.duration.astype(np.float64), horizon)
     until = np.full(len(time), horizon)
     until[:-1] = time[1:]

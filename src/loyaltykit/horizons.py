@@ -89,6 +89,9 @@ def restricted_mean(
     -----
     DroppedRowsWarning
         If ``errors="coerce"`` left rows out.
+    EmptyRiskSetWarning
+        If all at risk have the event by the horizon while others enter later: no time after it
+        counts.
 
     See Also
     --------
@@ -157,8 +160,10 @@ def restricted_mean(
     weighted = None
     if spells.weight is not None and spells.square is not None:
         weighted = _horizons.Weights(spells.event, spells.weight, spells.square)
-    area = _horizons.restricted_mean(table, until, weighted)
+    curve = _horizons.curve(table, weighted)
+    area = _horizons.restricted_mean(table, curve, weighted, until)
     _check_observed(area, until)
+    _spells.warn_of_empty_risk_sets(spells, table, curve.survival, until)
     n, events = _horizons.numbers(table, until)
     margin = _intervals.normal_quantile(level) * area.std_error
     columns: dict[str, Any] = {
