@@ -1102,10 +1102,90 @@ def welch(one: list[int], other: list[int], level: float) -> tuple[float, float,
     return df, first - second - margin, first - second + margin
 
 
-# ---- Survival ------------------------------------------------------------------------------------
+# ---- survival -----------------------------------------------------------------------------------
 
 
 class Spell(NamedTuple):
+    """How long somebody was seen, whether it ended with the event, since when, and the weight."""
+
+    duration: float
+    event: bool
+    entry: float = 0
+    weight: float = 1
+
+
+def is_at_risk(spell: Spell | Subject, time: float) -> bool:
+    begun = spell.entry < time or (time == 0 and spell.entry == 0)
+    return begun and time <= spell.duration
+
+
+def survival(
+    spells: Sequence[Spell], *, weighted: bool, method: str = "log-log", level: float = 0.95
+) -> list[Row]:
+    """Return the rows of a survival curve: every count and sum anew at every time.
+
+    The variance of weighted curves is the sum of the squared derivatives of S by each weight, times
+    the weight; that of others Greenwood's.
+    """
+    times = {0, *(spell.duration for spell in spells), *(spell.entry for spell in spells)}
+    rows: list[Row] = []
+    share, relative = 1.0, 0.0
+    slopes = [0.0] * len(spells)  # of log S by each weight
+    for time in sorted(times):
+        there = [is_at_risk(spell, time) for spell in spells]
+        ended = [spell.duration == time for spell in spells]
+        gone = [spell.event and over for spell, over in zip(spells, ended, strict=True)]
+        weights = [spell.weight if weighted else 1 for spell in spells]
+        at_risk = sum(w for w, here in zip(weights, there, strict=True) if here)
+        events = sum(w for w, lost in zip(weights, gone, strict=True) if lost)
+        everyone = sum(gone) == sum(there)
+        if events and everyone:
+            share = 0.0
+        elif events:
+            share *= 1 - events / at_risk
+            relative += events / (at_risk * (at_risk - events))
+            for i, (here, lost) in enumerate(zip(there, gone, strict=True)):
+                stays = here and not lost
+                slopes[i] += stays / (at_risk - events) - here / at_risk
+        if weighted:
+            moves = (w * slope for w, slope in zip(weights, slopes, strict=True))
+            relative = sum(move * move for move in moves)
+        low, high = survival_limits(share, math.sqrt(relative), method, level)
+        entered = sum(spell.entry == time for spell in spells)
+        rows.append(
+            {
+                "duration": time,
+                "at_risk": sum(there),
+                "events": sum(gone),
+                "censored": sum(ended) - sum(gone),
+                "entered": entered,
+                **({"w_at_risk": at_risk, "w_events": events} if weighted else {}),
+                "estimate": 100 * share,
+                "std_error": 100 * share * math.sqrt(relative) if share else None,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+    return rows
+
+
+def survival_limits(
+    share: float, relative: float, method: str, level: float
+) -> tuple[float | None, float | None]:
+    if share in (0, 1):
+        return None, None
+    reach = normal_z(level) * relative
+    if method == "log-log":
+        middle, half = math.log(-math.log(share)), reach / math.log(share)
+        ends = [math.exp(-math.exp(middle + sign * half)) for sign in (-1, 1)]
+    elif method == "log":
+        ends = [math.exp(math.log(share) + sign * reach) for sign in (-1, 1)]
+    else:
+        ends = [share + sign * share * reach for sign in (-1, 1)]
+    return 100 * max(min(ends), 0), 100 * min(max(ends), 1)
+
+
+class Subject(NamedTuple):
     """One subject: from entry (0: the beginning) to duration, and whether it had the event."""
 
     group: Any
@@ -1114,12 +1194,12 @@ class Spell(NamedTuple):
     entry: float = 0
 
 
-def at_risk(spells: Sequence[Spell], time: float) -> list[Spell]:
-    return [s for s in spells if (s.entry == 0 or s.entry < time) and time <= s.duration]
+def at_risk(spells: Sequence[Subject], time: float) -> list[Subject]:
+    return [s for s in spells if is_at_risk(s, time)]
 
 
 def logrank(
-    spells: Sequence[Spell], groups: Sequence[Any]
+    spells: Sequence[Subject], groups: Sequence[Any]
 ) -> tuple[list[int], list[Fraction], Fraction | None, int]:
     """Return observed and expected events of each group, chi-square (None without one), and df."""
     observed = [sum(s.event for s in spells if s.group == group) for group in groups]
@@ -1163,7 +1243,7 @@ def solved(matrix: list[list[Fraction]], right: list[Fraction]) -> tuple[list[Fr
 
 
 def area_under_curve(
-    spells: Sequence[Spell], weights: Sequence[Fraction], horizon: Fraction
+    spells: Sequence[Subject], weights: Sequence[Fraction], horizon: Fraction
 ) -> tuple[Fraction, Fraction, Fraction]:
     """Return the area under a weighted Kaplan-Meier curve, its variance, and where it ends."""
     each = list(zip(spells, weights, strict=True))
@@ -1185,7 +1265,7 @@ def area_under_curve(
 
 
 def restricted_mean(
-    spells: Sequence[Spell], horizon: Fraction, weights: Sequence[Fraction] | None = None
+    spells: Sequence[Subject], horizon: Fraction, weights: Sequence[Fraction] | None = None
 ) -> tuple[float, float] | None:
     """Return the restricted mean and its variance, or None where it is not known.
 

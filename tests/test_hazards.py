@@ -13,7 +13,7 @@ import pytest
 from conftest import Engine, column, column_names, dtype_names, frame_rows, only_row, stacked
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import Spell
+from oracles import Subject
 
 import loyaltykit as lk
 from loyaltykit import _hazards
@@ -46,12 +46,12 @@ LATE: dict[str, list[Any]] = {
 }
 
 
-def spells(groups: int = 3) -> st.SearchStrategy[list[Spell]]:
+def spells(groups: int = 3) -> st.SearchStrategy[list[Subject]]:
     """Return few subjects with many ties: late entries, durations of 0, groups that never meet."""
 
-    def entered(row: tuple[int, int, bool, int]) -> Spell:
+    def entered(row: tuple[int, int, bool, int]) -> Subject:
         group, duration, event, entry = row
-        return Spell(group, duration, event, entry if entry < duration else 0)
+        return Subject(group, duration, event, entry if entry < duration else 0)
 
     row = st.tuples(
         *(st.integers(0, groups - 1), st.integers(0, 8), st.booleans()),
@@ -60,8 +60,8 @@ def spells(groups: int = 3) -> st.SearchStrategy[list[Spell]]:
     return st.lists(row.map(entered), min_size=1, max_size=14)
 
 
-def frame_of(engine: Engine, subjects: list[Spell], **more: list[Any]) -> Any:
-    columns = {name: [getattr(s, name) for s in subjects] for name in Spell._fields}
+def frame_of(engine: Engine, subjects: list[Subject], **more: list[Any]) -> Any:
+    columns = {name: [getattr(s, name) for s in subjects] for name in Subject._fields}
     return engine.frame({**columns, **more})
 
 
@@ -146,7 +146,7 @@ def test_pairs(engine: Engine) -> None:
 
 @given(subjects=spells(4))
 @unhurried
-def test_against_sums_in_fractions(engine: Engine, subjects: list[Spell]) -> None:
+def test_against_sums_in_fractions(engine: Engine, subjects: list[Subject]) -> None:
     groups = sorted({s.group for s in subjects})
     if len(groups) < 2:
         return
@@ -165,7 +165,7 @@ def test_against_sums_in_fractions(engine: Engine, subjects: list[Spell]) -> Non
 
 @given(subjects=spells(4))
 @unhurried
-def test_pairs_are_tests_of_two(subjects: list[Spell]) -> None:
+def test_pairs_are_tests_of_two(subjects: list[Subject]) -> None:
     groups = sorted({s.group for s in subjects})
     if len(groups) < 2:
         return
@@ -186,7 +186,7 @@ def test_pairs_are_tests_of_two(subjects: list[Spell]) -> None:
 
 @given(subjects=spells(3), counts=st.lists(st.integers(0, 3), min_size=14, max_size=14))
 @unhurried
-def test_counts_are_as_many_rows(subjects: list[Spell], counts: list[int]) -> None:
+def test_counts_are_as_many_rows(subjects: list[Subject], counts: list[int]) -> None:
     repeated = [s for s, count in zip(subjects, counts, strict=False) for _ in range(count)]
     if len({s.group for s in repeated}) < 2:
         return
@@ -205,7 +205,7 @@ def test_counts_are_as_many_rows(subjects: list[Spell], counts: list[int]) -> No
 
 @given(subjects=spells(3), names=st.permutations(["a", "b", "c"]))
 @unhurried
-def test_names_of_groups_change_nothing(subjects: list[Spell], names: list[str]) -> None:
+def test_names_of_groups_change_nothing(subjects: list[Subject], names: list[str]) -> None:
     if len({s.group for s in subjects}) < 2:
         return
     renamed = [s._replace(group=names[s.group]) for s in subjects]
@@ -222,7 +222,7 @@ def test_names_of_groups_change_nothing(subjects: list[Spell], names: list[str])
 
 @given(subjects=spells(3))
 @unhurried
-def test_only_the_order_of_times_counts(subjects: list[Spell]) -> None:
+def test_only_the_order_of_times_counts(subjects: list[Subject]) -> None:
     if len({s.group for s in subjects}) < 2:
         return
     later = [s._replace(duration=s.duration**2 + 0.5 * s.duration) for s in subjects]
@@ -237,7 +237,7 @@ def test_only_the_order_of_times_counts(subjects: list[Spell]) -> None:
 
 @given(subjects=spells(3), cut=st.integers(0, 14))
 @unhurried
-def test_shards_stack_as_counts(engine: Engine, subjects: list[Spell], cut: int) -> None:
+def test_shards_stack_as_counts(engine: Engine, subjects: list[Subject], cut: int) -> None:
     if len({s.group for s in subjects}) < 2:
         return
     shards = [
@@ -253,7 +253,7 @@ def test_shards_stack_as_counts(engine: Engine, subjects: list[Spell], cut: int)
 
 @given(subjects=spells(3))
 @unhurried
-def test_times_in_many_runs(subjects: list[Spell]) -> None:
+def test_times_in_many_runs(subjects: list[Subject]) -> None:
     """A block of three numbers holds one time of three groups."""
     if len({s.group for s in subjects}) < 2:
         return

@@ -13,7 +13,7 @@ import pytest
 from conftest import Engine, column, column_names, dtype_names, frame_rows, only_row, stacked
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import Spell
+from oracles import Subject
 from test_hazards import LATE, LEUKEMIA, frame_of, spells
 
 import loyaltykit as lk
@@ -109,7 +109,7 @@ def test_the_error_is_not_the_spread_of_lifetimes() -> None:
 
 
 def check_rows(
-    table: Any, subjects: list[Spell], horizon: Fraction, weights: list[float] | None = None
+    table: Any, subjects: list[Subject], horizon: Fraction, weights: list[float] | None = None
 ) -> None:
     for row in frame_rows(table):
         mine = [i for i, s in enumerate(subjects) if s.group == row["group"]]
@@ -130,7 +130,7 @@ def check_rows(
         assert row["ci_high"] == pytest.approx(min(mean + margin, float(horizon)), abs=1e-9)
 
 
-def observed(subjects: list[Spell], horizon: Fraction) -> bool:
+def observed(subjects: list[Subject], horizon: Fraction) -> bool:
     """Return whether any group has been observed up to the horizon."""
     groups = [[s for s in subjects if s.group == g] for g in {s.group for s in subjects}]
     return any(oracles.restricted_mean(group, horizon) is not None for group in groups)
@@ -143,7 +143,7 @@ HORIZONS = st.sampled_from([Fraction(1), Fraction(5, 2), Fraction(4), Fraction(7
 @given(subjects=spells(), horizon=HORIZONS)
 @unhurried
 def test_against_areas_in_fractions(
-    engine: Engine, subjects: list[Spell], horizon: Fraction
+    engine: Engine, subjects: list[Subject], horizon: Fraction
 ) -> None:
     frame = frame_of(engine, subjects)
     options: dict[str, Any] = {"by": "group", "entry": "entry", "horizon": float(horizon)}
@@ -163,7 +163,7 @@ def test_against_areas_in_fractions(
 )
 @unhurried
 def test_weighted_against_slopes_in_fractions(
-    subjects: list[Spell], horizon: Fraction, weights: list[float]
+    subjects: list[Subject], horizon: Fraction, weights: list[float]
 ) -> None:
     weights = weights[: len(subjects)]
     if not observed(subjects, horizon):
@@ -199,7 +199,7 @@ def test_of_complete_data_it_is_the_mean(durations: list[int]) -> None:
 
 @given(subjects=spells(), horizon=HORIZONS)
 @unhurried
-def test_equal_weights_change_nothing(subjects: list[Spell], horizon: Fraction) -> None:
+def test_equal_weights_change_nothing(subjects: list[Subject], horizon: Fraction) -> None:
     """Nor does late entry: where nobody enters late, the two variances are the same."""
     early = [s._replace(entry=0) for s in subjects]
     if not observed(early, horizon):
@@ -215,7 +215,7 @@ def test_equal_weights_change_nothing(subjects: list[Spell], horizon: Fraction) 
 @given(subjects=spells(), horizon=HORIZONS, cut=st.integers(0, 14))
 @unhurried
 def test_shards_stack_as_counts(
-    engine: Engine, subjects: list[Spell], horizon: Fraction, cut: int
+    engine: Engine, subjects: list[Subject], horizon: Fraction, cut: int
 ) -> None:
     if not observed(subjects, horizon):
         return
@@ -233,7 +233,7 @@ def test_shards_stack_as_counts(
 @run_empty
 @given(subjects=spells(), names=st.permutations(["a", "b", "c"]))
 @unhurried
-def test_names_of_groups_change_nothing(subjects: list[Spell], names: list[str]) -> None:
+def test_names_of_groups_change_nothing(subjects: list[Subject], names: list[str]) -> None:
     if not observed(subjects, Fraction(4)):
         return
     renamed = [s._replace(group=names[s.group]) for s in subjects]
@@ -251,7 +251,7 @@ def test_names_of_groups_change_nothing(subjects: list[Spell], names: list[str])
 @run_empty
 @given(subjects=spells(1), horizon=st.integers(1, 7))
 @unhurried
-def test_it_grows_with_the_horizon_and_never_faster(subjects: list[Spell], horizon: int) -> None:
+def test_it_grows_with_the_horizon_and_never_faster(subjects: list[Subject], horizon: int) -> None:
     if not observed(subjects, Fraction(horizon + 1)):
         return
     frame = frame_of(Engine("pandas"), subjects)

@@ -130,6 +130,24 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ("metric", "reference", "part", *ESTIMATES, "unit", "definition"),
         ),
         (
+            _results.SURVIVAL,
+            (
+                *("duration", "at_risk", "events", "censored", "entered"),
+                *(*ESTIMATES, "confidence_level", "method", "unit"),
+            ),
+        ),
+        (
+            _results.SURVIVAL_WEIGHTED,
+            (
+                *("duration", "at_risk", "events", "censored", "entered", "w_at_risk", "w_events"),
+                *(*ESTIMATES, "confidence_level", "method", "unit"),
+            ),
+        ),
+        (
+            _results.SURVIVAL_QUANTILE,
+            ("share", "estimate", "ci_low", "ci_high", "confidence_level", "method", "unit"),
+        ),
+        (
             _results.SCORECARD,
             ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS),
         ),
@@ -159,8 +177,8 @@ RESERVED = {
     *("from_tier", "to_tier", "moved"),
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),
-    *("duration", "at_risk", "events", "censored", "entered"),
-    *("expected", "n_reference", "events_reference", "expected_reference"),
+    *("duration", "at_risk", "events", "censored", "entered", "w_at_risk", "w_events", "share"),
+    *("expected", "events_reference", "expected_reference"),
     *("name", "dimension", "level"),
     *("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
     *("w_promoters", "w_passives", "w_detractors", "w_satisfied", "w_easy", "w_neutral", "w_hard"),

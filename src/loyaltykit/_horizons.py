@@ -31,19 +31,19 @@ class Weights(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Of each row of a table: those at risk and the events, or what they weigh, and survival."""
+    """Of each row of a table: who is at risk and what becomes of them, and survival."""
 
-    at_risk: FloatArray
-    events: FloatArray
+    sums: _survival.Weighted
     survival: FloatArray
 
 
 def curve(table: _survival.Table, weights: Weights | None) -> Curve:
     """Return the curves of all groups."""
-    at_risk, events = (part.astype(np.float64) for part in (table.at_risk, table.events))
-    if weights is not None:
-        at_risk, events = _survival.weigh(table, weights.event, weights.weight)
-    return Curve(at_risk, events, _survival.product_limit(table, at_risk, events))
+    if weights is None:
+        sums = _survival.unweighted(table)
+    else:
+        sums = _survival.weigh(table, weights.event, weights.weight)
+    return Curve(sums, _survival.product_limit(table, sums))
 
 
 def restricted_mean(
@@ -80,7 +80,7 @@ def restricted_mean(
         A curve that ends above 0 before the horizon has no area. The error is NaN where it would be
         0: nothing has happened by then, or all of it at once.
     """
-    at_risk, events, survival = curve
+    sums, survival = curve
     size, last = len(table.first), np.append(table.first, len(table.group))[1:] - 1
     time = np.minimum(table.duration.astype(np.float64), horizon)
     until = np.full(len(time), horizon)
@@ -91,14 +91,16 @@ def restricted_mean(
     somebody = np.bincount(table.group, table.entered, minlength=size) > 0
     longest = np.where(somebody, table.duration[last].astype(np.float64), np.nan)
     known = somebody & ((longest >= horizon) | (survival[last] == 0.0))
-    hazard = area * _survival.increments(at_risk, events)
+    hazard = area * _survival.increments(sums)
     if weights is None:
         variance = _variance.sums(table.group, area * hazard, size)
     else:
-        left, upto = at_risk - events, _survival.running(hazard, table, np.add)
-        jump = np.divide(area, left, out=np.zeros(len(left)), where=left > 0.0)
-        moved = upto[table.leaves] - _survival.at_entry(table, upto)
-        moved -= np.where(weights.event, jump[table.leaves], 0.0)
+        upto = _survival.running(hazard, table, np.add)
+        # Who has the event is no part of those left: -A / Y is A d / (Y (Y - d)) - A / (Y - d).
+        fall = np.divide(area, sums.at_risk, out=np.zeros(len(area)), where=sums.at_risk > 0)
+        ended = (_survival.one_row_on(upto, table) - fall)[table.leaves]
+        moved = np.where(weights.event, ended, upto[table.leaves])
+        moved -= _survival.at_entry(table, upto)
         variance = _variance.sums(table.group[table.leaves], weights.square * moved * moved, size)
     error = np.sqrt(np.where(known & (variance > 0.0), variance, np.nan))
     return Area(np.where(known, area[table.first], np.nan), error, longest)

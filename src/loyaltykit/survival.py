@@ -194,7 +194,7 @@ def survival_curve(
 # ---- quantiles ----------------------------------------------------------------------------------
 
 
-def survival_quantile(result: Any, *, share: float | Sequence[float] = 0.5) -> Any:
+def survival_quantile(result: Any, *, share: float | Sequence[float] | FloatArray = 0.5) -> Any:
     r"""Return the duration by which a share of customers has left: the median, or another quantile.
 
     .. math:: t_p = \min \{t : S(t) \le 1 - p\}
@@ -256,7 +256,9 @@ def survival_quantile(result: Any, *, share: float | Sequence[float] = 0.5) -> A
     shares = _check_shares(share)
     frame = _frame.positional(_frame.open_frame(result, "result"))
     _checks.check_result(frame.columns, _results.SURVIVAL, "survival_curve")
-    words = {name: _samples.constant(frame, name) for name in ("confidence_level", "method")}
+    words: dict[str, Any] = {"confidence_level": np.nan, "method": ""}
+    if len(frame):
+        words = {name: _samples.constant(frame, name) for name in words}
     keys = list(frame.columns[: frame.columns.index("duration")])
     groups = _frame.group(frame, keys)
     size = groups.size if len(frame) else 0
