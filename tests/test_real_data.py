@@ -767,7 +767,7 @@ def test_cdnow_amounts_from_month_to_month(
     """Held against pandas: customers down, months across."""
     table = frame_rows(lk.revenue_retention(cdnow, "id", "day", "dollars", trailing=trailing))
     month = purchases["day"].dt.to_period("M")
-    paid = purchases.groupby(["id", month])["dollars"].sum().unstack(fill_value=0.0)
+    paid = purchases.groupby(["id", month])["dollars"].sum().unstack(fill_value=0)
     assert len(table) == 2 * 18
     for row in table:
         last = pd.Period(row["period"], "M")
@@ -911,3 +911,30 @@ def test_telco_survival_with_late_entry(telco: Any, engine: Engine) -> None:
     }
     for month, values in wanted.items():
         assert survival_at(table, month) == pytest.approx(values, rel=1e-10)
+
+
+def test_telco_contracts_differ(telco: Any) -> None:
+    """R 4.2.2, survival 3.5-3: survdiff(Surv(tenure, left) ~ Contract), of all and of every two."""
+    table = frame_rows(lk.logrank(telco, "tenure", "left", by="Contract"))
+    assert [row["n"] for row in table] == [3875, 1473, 1695]
+    assert [row["events"] for row in table] == [1655, 166, 48]
+    assert [row["expected"] for row in table] == pytest.approx(
+        [708.4455955079, 470.7278260958, 689.8265783963]
+    )
+    assert table[0]["statistic"] == pytest.approx(2352.8725382593)
+    assert table[0]["df"] == 2
+    pairs = lk.logrank(telco, "tenure", "left", by="Contract", pairwise=True)
+    assert column(pairs, "statistic") == pytest.approx(
+        [926.0645586244, 1550.5103068768, 256.2177668056]
+    )
+
+
+def test_telco_two_years(telco: Any) -> None:
+    """R 4.2.2, survival 3.5-3: survfit by Contract, rmean = 24; where nobody left it has se = 0."""
+    table = lk.restricted_mean(telco, "tenure", "left", by="Contract", horizon=24)
+    assert column(table, "estimate") == pytest.approx([17.4605032139, 23.7973176037, 24.0])
+    assert column(table, "std_error") == [
+        pytest.approx(0.1544414469628),
+        pytest.approx(0.0437789028478),
+        None,
+    ]

@@ -404,8 +404,8 @@ def test_running_sums_stop_at_the_end_of_groups() -> None:
     counts = (nothing, nothing, nothing, nothing, nothing)
     table = _survival.Table(group, *counts, first, nothing, None)
     values = np.arange(1.0, 10.0)
-    assert _survival._running(values, table, np.add).tolist() == [1, 3, 6, 4, 5, 11, 18, 26, 35]
-    assert _survival._remaining(values, table).tolist() == [6, 5, 3, 4, 35, 30, 24, 17, 9]
+    assert _survival.running(values, table, np.add).tolist() == [1, 3, 6, 4, 5, 11, 18, 26, 35]
+    assert _survival.remaining(values, table).tolist() == [6, 5, 3, 4, 35, 30, 24, 17, 9]
 
 
 # ---- the edges ----------------------------------------------------------------------------------

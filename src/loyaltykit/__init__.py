@@ -6,6 +6,8 @@ from loyaltykit.comparison import compare, pool
 from loyaltykit.explanation import explain_change
 from loyaltykit.flows import customer_flow
 from loyaltykit.growth import quick_ratio
+from loyaltykit.hazards import logrank
+from loyaltykit.horizons import restricted_mean
 from loyaltykit.labels import (
     normalize_loyalty_tier,
     normalize_relationship,
@@ -56,6 +58,7 @@ __all__ = [
     "explain_change",
     "inactivity_gap",
     "lifecycle_stage",
+    "logrank",
     "loyalty_tier",
     "normalize_loyalty_tier",
     "normalize_relationship",
@@ -68,6 +71,7 @@ __all__ = [
     "pool",
     "quick_ratio",
     "rake",
+    "restricted_mean",
     "retention_rate",
     "retention_rate_from_counts",
     "revenue_retention",

@@ -110,7 +110,7 @@ def _from_here_on(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 # ---- running sums and products within groups ----------------------------------------------------
 
 
-def _running(values: FloatArray, table: Table, combine: Any) -> FloatArray:
+def running(values: FloatArray, table: Table, combine: Any) -> FloatArray:
     """Return the sum, or product, of each value and those before it in its group.
 
     Values are combined over distances of 1, 2, 4, ..., so that groups do not touch one another as
@@ -128,12 +128,12 @@ def _running(values: FloatArray, table: Table, combine: Any) -> FloatArray:
     return made
 
 
-def _remaining(values: FloatArray, table: Table) -> FloatArray:
+def remaining(values: FloatArray, table: Table) -> FloatArray:
     """Return the sum of each value and those after it in its group."""
     backwards = table._replace(
         group=len(table.first) - 1 - table.group[::-1], first=(len(values) - _ends(table))[::-1]
     )
-    return _running(values[::-1], backwards, np.add)[::-1]
+    return running(values[::-1], backwards, np.add)[::-1]
 
 
 def _ends(table: Table) -> IntArray:
@@ -146,9 +146,14 @@ def _ends(table: Table) -> IntArray:
 
 def kaplan_meier(table: Table) -> Curve:
     """Return the product-limit estimate with Greenwood's variance."""
+    sums = unweighted(table)
+    return _known(table, product_limit(table, sums), running(increments(sums), table, np.add))
+
+
+def unweighted(table: Table) -> Weighted:
+    """Return the counts as if each weighed 1."""
     at_risk, events = table.at_risk.astype(np.float64), table.events.astype(np.float64)
-    sums = Weighted(at_risk, events, at_risk - events)
-    return _known(table, _survival(table, sums), _running(_steps(sums), table, np.add))
+    return Weighted(at_risk, events, at_risk - events)
 
 
 def weigh(table: Table, event: BoolArray, weight: FloatArray) -> Weighted:
@@ -167,25 +172,24 @@ def weighted_kaplan_meier(
     those with an event; for all others it stays as it is. Two sums over those at risk, of w^2 and
     of w^2 U, tell how much the sum of w^2 U^2 grows: no spell has to be followed through time.
     """
-    first, size = table.first, len(table.group)
-    step = _steps(sums)
+    size = len(table.group)
+    step = increments(sums)
     rate = np.divide(1.0, sums.at_risk, out=np.zeros(size), where=sums.at_risk > 0)
     lost, rest = _apart(table, event, square)
-    hazard = _running(step, table, np.add)
-    before = _one_row_on(hazard, table)
+    hazard = running(step, table, np.add)
+    before = one_row_on(hazard, table)
     if table.enters is None:  # U is the same for all at risk
         lost_moved, rest_moved = lost * before, rest * before
     else:
-        late = table.enters > first[table.group[table.enters]]
-        begun = np.where(late, hazard[table.enters], 0.0)
-        moved = square * (np.where(event, before[table.leaves], hazard[table.leaves]) - begun)
+        moved = np.where(event, before[table.leaves], hazard[table.leaves])
+        moved = square * (moved - at_entry(table, hazard))
         lost_moved = _variance.sums(table.leaves, np.where(event, moved, 0.0), size)
         gone = _variance.sums(table.leaves, moved, size)
-        remaining = _running(step * rest - gone, table, np.add)
-        rest_moved = _one_row_on(remaining, table) - lost_moved
+        still = running(step * rest - gone, table, np.add)
+        rest_moved = one_row_on(still, table) - lost_moved
     grown = step * (step * rest + 2.0 * rest_moved) + rate * (rate * lost - 2.0 * lost_moved)
-    variance = _running(grown, table, np.add)
-    return _known(table, _survival(table, sums), np.maximum(variance, 0.0))
+    variance = running(grown, table, np.add)
+    return _known(table, product_limit(table, sums), np.maximum(variance, 0.0))
 
 
 def _apart(table: Table, event: BoolArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -200,7 +204,7 @@ def _apart(table: Table, event: BoolArray, values: FloatArray) -> tuple[FloatArr
         for chosen in (event, ~event)
     )
     exits = events + others
-    going = _remaining(exits, table)
+    going = remaining(exits, table)
     after = np.append(going, 0.0)[1:]
     after[_ends(table) - 1] = 0.0
     staying = after + others
@@ -208,28 +212,36 @@ def _apart(table: Table, event: BoolArray, values: FloatArray) -> tuple[FloatArr
         entered = _variance.sums(table.enters, values, size)
         late = entered.copy()
         late[table.first] = 0.0
-        came = _running(entered, table, np.add) - late
-        gone = _one_row_on(_running(exits, table, np.add), table)
-        forward, backward = came - gone - events, staying - _remaining(late, table)
+        came = running(entered, table, np.add) - late
+        gone = one_row_on(running(exits, table, np.add), table)
+        forward, backward = came - gone - events, staying - remaining(late, table)
         staying = np.where(came < going, forward, backward)
     return events, np.where(table.events < table.at_risk, np.maximum(staying, 0.0), 0.0)
 
 
-def _one_row_on(values: FloatArray, table: Table) -> FloatArray:
+def at_entry(table: Table, upto: FloatArray) -> FloatArray:
+    """Return for each spell the running sum at its entry, 0 where it was there from the start."""
+    if table.enters is None:
+        return np.zeros(len(table.leaves))
+    late = table.enters > table.first[table.group[table.enters]]
+    return np.where(late, upto[table.enters], 0.0)
+
+
+def one_row_on(values: FloatArray, table: Table) -> FloatArray:
     """Return the value of the row before, 0 in the first row of a group."""
     moved = np.append(0.0, values)[: len(values)]
     moved[table.first] = 0.0
     return moved
 
 
-def _survival(table: Table, sums: Weighted) -> FloatArray:
+def product_limit(table: Table, sums: Weighted) -> FloatArray:
     # 1 where nobody is at risk: nobody could leave.
     ones = np.ones(len(table.group))
     kept = np.divide(sums.staying, sums.at_risk, out=ones, where=sums.at_risk > 0)
-    return _running(kept, table, np.multiply)
+    return running(kept, table, np.multiply)
 
 
-def _steps(sums: Weighted) -> FloatArray:
+def increments(sums: Weighted) -> FloatArray:
     """Return D / (Y (Y - D)) where somebody stays."""
     divisor = sums.at_risk * sums.staying
     return np.divide(sums.events, divisor, out=np.zeros(len(divisor)), where=divisor > 0)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _checks, _codes, _frame, _results, _samples, _spells, _survival
-from loyaltykit.errors import EmptyRiskSetWarning, ParameterError
+from loyaltykit.errors import ParameterError
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -177,7 +177,7 @@ def survival_curve(
         sums = _survival.weigh(table, spells.event, spells.weight)
         curve = _survival.weighted_kaplan_meier(table, sums, spells.event, spells.square)
         columns |= {"w_at_risk": sums.at_risk, "w_events": sums.events}
-    _warn_of_empty_risk_sets(table, curve, alone=not spells.keys.columns)
+    _spells.warn_of_empty_risk_sets(spells, table, curve.survival)
     low, high = _survival.interval(curve, method, level)
     columns |= {
         "estimate": 100.0 * curve.survival,
@@ -189,28 +189,6 @@ def survival_curve(
         "unit": "percent",
     }
     return _frame.table(_frame.rows(spells.keys, table.group), columns, len(table.group))
-
-
-def _warn_of_empty_risk_sets(
-    table: _survival.Table, curve: _survival.Curve, *, alone: bool
-) -> None:
-    later = np.ones(len(table.group), dtype=np.bool_)
-    later[table.first] = False
-    late = np.flatnonzero((curve.survival == 0) & (table.entered > 0) & later)
-    if not len(late):
-        return
-    if alone:
-        over = table.duration[curve.survival == 0][0]
-        where = f"All at risk had the event by duration {_checks.plain(over)}"
-    else:
-        groups = len(_codes.unique(table.group[late]))
-        where = f"In {groups:,} group{'' if groups == 1 else 's'} all at risk had the event"
-    _checks.warn(
-        f"{where}, and others came under observation later: the curve is 0 from there on. To begin "
-        "where enough are under observation, raise entry= to that duration and leave out who was "
-        "last seen before it: the curve is then that of those who stayed so long.",
-        EmptyRiskSetWarning,
-    )
 
 
 # ---- quantiles ----------------------------------------------------------------------------------
