@@ -16,7 +16,7 @@ from matplotlib.colors import same_color
 from matplotlib.lines import Line2D
 
 import loyaltykit as lk
-from loyaltykit import _curve_plots, plot
+from loyaltykit import _curve_plots, _drawing, plot
 from loyaltykit.errors import ParameterError
 
 mpl.use("Agg")
@@ -102,7 +102,7 @@ def test_pooled_cohorts_are_one_line(engine: Engine) -> None:
     (line,) = lines(ax)
     # January and February together: 4 of 6 came back after one month; January alone later.
     assert points(line) == [(0.0, 100.0), (1.0, pytest.approx(400 / 6)), (2.0, 25.0)]
-    assert same_color(line.get_color(), _curve_plots.LINES[0])
+    assert same_color(line.get_color(), _drawing.LINES[0])
     assert bands(ax) == 1
     assert legend(ax) == ["All (n = 6 to 4)"]
     assert ax.get_ylabel() == "Cohort retention, percent (95% interval)"
@@ -162,7 +162,7 @@ def test_groups_differ_in_colour_and_marker() -> None:
     ax = plot.retention_curves(curves(rows))
     looks = {(line.get_color(), line.get_marker()) for line in lines(ax)}
     assert len(looks) == 20
-    assert [line.get_color() for line in lines(ax)[:7]] == list(_curve_plots.LINES)
+    assert [line.get_color() for line in lines(ax)[:7]] == list(_drawing.LINES)
     # The names stand in the order in which the lines end.
     assert legend(ax) == [f"g{i} (n = 1,000)" for i in reversed(range(20))]
 
