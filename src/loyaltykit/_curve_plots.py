@@ -22,6 +22,7 @@ Mask = npt.NDArray[np.bool_]
 MARKERS = "osD^vPX"
 # From early to late: cohorts have an order, and dark lines are read first.
 ORDERED = ("#9DBFD8", "#003A61")
+MARKED = 40  # so many points have a marker each, more of them one here and there
 NAMED = 8  # so many cohorts have a key each, more of them a scale
 
 # Where one side of a value is another matter than the other.
@@ -186,10 +187,9 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     keys = _keys(frame, "period")
     _drawing.refuse_twice(frame, (*keys, "metric", "period"))
     several, alone = _drawing.parted(frame, keys)
-    shown = several or ([] if len(metrics) > 1 else alone[-1:])
-    group = _drawing.group_title(frame, [name for name in alone if name not in shown], definition)
+    group = _drawing.group_title(frame, alone, definition)
     place, freq = _places(days, definition)
-    curves = _trends(frame, shown, place, definition)
+    curves = _trends(frame, several, place, definition)
     ax = _drawing.opened(ax, 8.0, 28.0)
     name = " and ".join(map(_drawing.metric_name, metrics))
     banded = _banded(curves)
@@ -197,21 +197,26 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     how = definition if "freq=" in definition else ""
     ax.set_title(_drawing.titled(name, group, how) if curves else "", parse_math=False)
     _lines(ax, curves, banded=banded, ordered=False)
-    always = [REFERENCES["nrr"]] if "nrr" in metrics else []
-    _, value = _points(curves, banded=banded)
-    if not len(value):
+    if len(curves) == 1 and (legend := ax.get_legend()):
+        legend.remove()  # the title says whose line it is
+    whole, running = _whole_and_running(curves, banded=banded)
+    if not len(whole) + len(running):
         _drawing.tidy(ax)
         ax.set(xticks=[], yticks=[])
         if curves:
             _drawing.say_empty(ax, "no estimates")
         return ax
-    _values(ax, np.append(value, always))
+    always = [REFERENCES["nrr"]] if "nrr" in metrics else []
+    _values(ax, np.append(whole if len(whole) else running, always), running)
     for turn in {*always, *(REFERENCES[word] for word in (unit, *metrics) if word in REFERENCES)}:
         if ax.get_ylim()[0] <= turn <= ax.get_ylim()[1]:
             ax.axhline(turn, color=_drawing.LINE, linewidth=1, zorder=1)
     _period_ticks(ax, frame, place, freq, definition)
+    notes = [_sizes(_drawing.floats(frame, "n"), falling=False)] if len(curves) == 1 else []
     if any(curve.partial.any() for curve in curves):
-        ax.set_xlabel("(hollow and dashed: partial)")
+        notes.append("(hollow and dashed: partial)")
+    ax.set_xlabel(" ".join(notes))
+    _drawing.fit_height(ax)
     return ax
 
 
@@ -273,7 +278,7 @@ def _trends(frame: _frame.Frame, keys: list[str], place: IntArray, definition: s
         names = [f"{name}, {metric}" if keys else metric for name, metric in pairs]
     return [
         _Curve(
-            _drawing.line_name(name, _sizes(n[i])),
+            _drawing.line_name(name, _sizes(n[i], falling=False)),
             periods.astype(np.float64),
             estimate[i],
             low[i],
@@ -305,7 +310,7 @@ def _curves(frame: _frame.Frame, keys: list[str], definition: str) -> list[_Curv
     return curves
 
 
-def _sizes(n: FloatArray) -> str:
+def _sizes(n: FloatArray, *, falling: bool = True) -> str:
     """Return the base size; pooled cohorts have a smaller one the older they are."""
     known = n[~np.isnan(n)]
     if not len(known):
@@ -313,7 +318,8 @@ def _sizes(n: FloatArray) -> str:
     most, least = known.max(), known.min()
     if most == 0:
         return "(n = 0, no data)"
-    return f"(n = {most:,.0f})" if most == least else f"(n = {most:,.0f} to {least:,.0f})"
+    ends = f"{most:,.0f} to {least:,.0f}" if falling else f"{least:,.0f} to {most:,.0f}"
+    return f"(n = {most:,.0f})" if most == least else f"(n = {ends})"
 
 
 def _lines(ax: Axes, curves: list[_Curve], *, banded: bool, ordered: bool) -> None:
@@ -345,12 +351,14 @@ def _line(ax: Axes, curve: _Curve, colour: Any, marker: str, *, banded: bool) ->
     """Draw one line: solid through whole points, dashed to those that are still running."""
     whole = np.where(curve.partial, np.nan, curve.estimate)
     apart = _alone(whole)  # no line leads to these
-    few = len(curve.age) <= 40 or not marker
+    known = np.flatnonzero(~np.isnan(whole))
+    few = len(curve.age) <= MARKED
+    marked = known if few else np.union1d(known[:: MARKED // 4], np.flatnonzero(apart))
     (line,) = ax.plot(
         curve.age,
         whole,
-        marker=marker if few or apart.any() else "",
-        markevery=None if few else np.flatnonzero(apart).tolist(),
+        marker=marker,
+        markevery=marked.tolist(),
         color=colour,
         linewidth=1.6,
         markersize=5,
@@ -414,13 +422,30 @@ def _points(curves: list[_Curve], *, banded: bool) -> tuple[FloatArray, FloatArr
     return age[~np.isnan(value)], value[~np.isnan(value)]
 
 
-def _values(ax: Axes, shown: FloatArray) -> None:
-    """Set the axis of the values: it follows them, but not too near."""
+def _whole_and_running(curves: list[_Curve], *, banded: bool) -> tuple[FloatArray, FloatArray]:
+    """Return the values of the lines and their bands, and those of periods still running."""
+    whole = [
+        curve._replace(
+            estimate=np.where(curve.partial, np.nan, curve.estimate),
+            low=np.where(curve.partial, np.nan, curve.low),
+            high=np.where(curve.partial, np.nan, curve.high),
+        )
+        for curve in curves
+    ]
+    running = [curve.estimate[curve.partial] for curve in curves]
+    open_ends = np.concatenate([*running, np.empty(0)])
+    return _points(whole, banded=banded)[1], open_ends[~np.isnan(open_ends)]
+
+
+def _values(ax: Axes, shown: FloatArray, beyond: FloatArray | None = None) -> None:
+    """Set the axis of the values: it follows them, not too near, and just holds those beyond."""
     _drawing.tidy(ax)
     ax.grid(axis="y", color=_drawing.GUIDE, linewidth=0.6)
     ax.set_axisbelow(True)
     high = float(shown.max()) or 1.0
     low = _drawing.scale_start(shown)
+    if beyond is not None:
+        low, high = min(low, beyond.min(initial=low)), max(high, beyond.max(initial=high))
     air = 0.06 * (high - low) or 1.0
     ax.set_ylim(low if low == 0 else low - air, high + air)
 

@@ -242,6 +242,8 @@ def titled(name: str, group: str, definition: str) -> str:
         "column": "" if parts.get("column") == "tier" else f"of {parts.get('column')}",
         "freq": f"by {parts.get('freq')}",
         "window": f"{parts.get('window')} window",
+        "trailing": "" if parts.get("trailing") == "1" else f"trailing {parts.get('trailing')}",
+        "reactivation": "" if parts.get("reactivation") == "apart" else "with reactivation",
     }
     below = [words.get(key, f"{key} {value}") for key, value in parts.items()]
     # Hard blanks keep each part on one line.
@@ -331,6 +333,14 @@ def extent(ax: Axes) -> tuple[float, float]:
         engine.execute(figure)
     box = ax.get_window_extent()
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
+
+
+def fit_height(ax: Axes) -> None:
+    """Break the label of the vertical axis before what stands in brackets, if it is too long."""
+    text, size = ax.get_ylabel(), float(ax.yaxis.label.get_fontsize())
+    room = extent(ax)[1] + 2 * size  # it may reach a little beyond
+    if 0.56 * len(text) * size > room:
+        ax.set_ylabel(text.replace(" (", "\n(", 1))
 
 
 def font_size(name: str) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame, _results
+from loyaltykit import _checks, _drawing, _frame, _results, _survival
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ FloatArray = npt.NDArray[np.float64]
 STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 STROKES = 30  # so many durations with censored customers are marked, more are a hatching
 
-_SURVIVAL = (
-    *("duration", "at_risk", "events", "censored", "entered"),
-    *_results.ESTIMATES,
-    *("confidence_level", "unit"),
-)
 _NAME_WIDTH = 20  # characters of a name beside the numbers at risk
 _TICKS = 8
 # In sizes of the small font: the first line below the label of the axis, a line, between rows.
@@ -34,8 +29,9 @@ _SAMPLE = 2.8  # the length of a line that says which it is
 
 
 class _Curve(NamedTuple):
-    """One line: what it is called, its median in words, and its steps in order of duration."""
+    """One line: its place among the keys, its names, its median in words, its steps in order."""
 
+    place: int
     name: str
     label: str
     median: str
@@ -95,22 +91,8 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
     --------
     >>> import pandas as pd
     >>> import loyaltykit as lk
-    >>> table = pd.DataFrame(
-    ...     {
-    ...         "duration": [0, 1, 2, 3],
-    ...         "at_risk": [4, 4, 3, 1],
-    ...         "events": [0, 1, 1, 0],
-    ...         "censored": [0, 0, 1, 1],
-    ...         "entered": [4, 0, 0, 0],
-    ...         "estimate": [100.0, 75.0, 50.0, 50.0],
-    ...         "std_error": [0.0, 21.7, 25.0, 25.0],
-    ...         "ci_low": [None, 12.8, 5.8, 5.8],
-    ...         "ci_high": [None, 96.1, 84.5, 84.5],
-    ...         "confidence_level": 0.95,
-    ...         "method": "log-log",
-    ...         "unit": "percent",
-    ...     }
-    ... )
+    >>> customers = pd.DataFrame({"months": [1, 2, 2, 3], "left": [True, True, False, False]})
+    >>> table = lk.survival_curve(customers, "months", "left")
     >>> ax = lk.plot.survival(table)
     >>> [text.get_text() for text in ax.texts]
     ['At risk', 'Median', 'All', '2.5', '4', '4', '3', '1']
@@ -118,7 +100,7 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
     if not isinstance(at_risk, bool):
         _checks.wrong_type("at_risk", at_risk, "True or False")
     frame = _frame.open_frame(result, "result")
-    _checks.check_result(frame.columns, _SURVIVAL, "survival_curve")
+    _checks.check_result(frame.columns, _results.SURVIVAL, "survival_curve")
     level = _drawing.constant(frame, "confidence_level")
     _drawing.constant(frame, "unit")
     keys = frame.columns[: frame.columns.index("duration")]
@@ -148,6 +130,7 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
     if not at_risk:
         _drawing.line_legend(ax, drawn, length=_SAMPLE)
     _durations(ax, curves, drawn if at_risk else [])
+    _drawing.fit_height(ax)
     return ax
 
 
@@ -166,16 +149,18 @@ def _curves(frame: _frame.Frame, keys: list[str]) -> list[_Curve]:
     entered = _drawing.floats(frame, "entered")
     groups = _frame.group(frame, keys)
     order = np.lexsort((values[0], groups.codes))
-    starts = np.searchsorted(groups.codes[order], np.arange(1, groups.size))
+    starts = np.searchsorted(groups.codes[order], np.arange(groups.size))
+    medians = _survival.first_at_most(values[3, order] / 100, 0.5, values[0, order], starts)
     names = _drawing.group_names(groups, keys, "")
     curves = []
-    for name, rows in zip(names, np.split(order, starts), strict=True):
+    for i, rows in enumerate(np.split(order, starts[1:])):
         n = np.nansum(entered[rows])
-        duration, estimate = values[0, rows], values[3, rows]
-        median = _median_text(duration, estimate) if n else "no data"
+        median = _median_text(float(medians[i])) if n else "no data"
         note = f"(n = {n:,.0f}, {f'median {median}' if n else median})"
-        label = _drawing.line_name(name, note)
-        curves.append(_Curve(textwrap.fill(name, _NAME_WIDTH), label, median, *values[:, rows]))
+        label = _drawing.line_name(names[i], note)
+        curves.append(
+            _Curve(i, textwrap.fill(names[i], _NAME_WIDTH), label, median, *values[:, rows])
+        )
     return curves
 
 
@@ -186,17 +171,11 @@ def _ordered(curves: list[_Curve]) -> list[_Curve]:
     return [curves[i] for i in np.argsort(-np.array(last), kind="stable").tolist()]
 
 
-def _median_text(duration: FloatArray, estimate: FloatArray) -> str:
+def _median_text(median: float) -> str:
     """Return the median in words."""
-    left = np.flatnonzero(estimate <= 50.0 + 1e-9)
-    if not len(left):
+    if np.isnan(median):
         return "not reached"
-    first = left[0]
-    below = left[estimate[left] < 50.0 - 1e-9]
-    half = bool(estimate[first] >= 50.0 - 1e-9)
-    last = below[0] if half and len(below) else first
-    median = (duration[first] + duration[last]) / 2
-    digits = ".10g" if median * 2 == round(median * 2) else ".1f" if median >= 100 else ".3g"
+    digits = ".10g" if 2 * median == round(2 * median) else ".1f" if median >= 100 else ".3g"
     return f"{median:,{digits}}"
 
 
@@ -206,9 +185,10 @@ def _median_text(duration: FloatArray, estimate: FloatArray) -> str:
 def _lines(ax: Axes, curves: list[_Curve], *, banded: bool, marked: bool) -> list[Line2D]:
     """Draw the lines with their bands and strokes; return the lines."""
     named = []
-    for i, curve in enumerate(curves):
-        colour = _drawing.LINES[i % len(_drawing.LINES)]
-        named.append(_line(ax, curve, colour, STYLES[i % len(STYLES)]))
+    for curve in curves:
+        # By the keys, so that a group looks alike in every picture.
+        colour = _drawing.LINES[curve.place % len(_drawing.LINES)]
+        named.append(_line(ax, curve, colour, STYLES[curve.place % len(STYLES)]))
         if banded:
             _band(ax, curve, colour)
         if marked:
@@ -297,14 +277,13 @@ def _rows(ax: Axes, curves: list[_Curve], drawn: list[Line2D], digits: int) -> N
     if not drawn:
         return
     figure: Any = ax.figure
-    size = _drawing.font_size("small")
+    axes: Any = ax.transAxes
+    inches = Affine2D().scale(_drawing.font_size("small") / 72)
     # From the lower left corner, in font sizes.
-    corner = (
-        Affine2D().scale(size / 72) + figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)
-    )
+    corner = inches + figure.dpi_scale_trans + ScaledTranslation(0, 0, axes)
     off = 0.32 * digits + 0.8  # clear of a number that is centred on the end of the axis
-    left, right = -off - _SAMPLE - 0.6, off + 0.6 * max(len(curve.median) for curve in curves)
-    right = max(right, off + 0.6 * len("Median"))
+    left = -off - _SAMPLE - 0.6
+    right = off + 0.62 * max(len(text) for text in ("Median", *(curve.median for curve in curves)))
     _below(ax, "At risk", (0, 0), -_BELOW, left, ha="right")
     _below(ax, "Median", (1, 0), -_BELOW, right, ha="right")
     down = _BELOW + _LINE

@@ -39,6 +39,7 @@ _REVENUE = (
 )
 # Amounts of a period and of the next that differ by less differ by rounding.
 _ROUNDING = 1e-6
+_TOLD = ("freq=", "amount=")
 _AMOUNTS = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"), (1e3, " k"))
 
 
@@ -47,7 +48,7 @@ class _Bridge(NamedTuple):
 
     amounts: FloatArray
     span: str
-    rates: str
+    rates: list[str]
     note: str
     partial: bool
 
@@ -217,17 +218,21 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     ends = np.nancumsum(steps[:-1])
     starts = np.concatenate([[0.0], ends[:-1], [0.0]])
     kinds = [{1: "gained", -1: "lost"}.get(sign, "total") for sign in signs.tolist()]
-    _steps(ax, kinds, MOVES, starts, steps, partial=bridge.partial)
+    _steps(ax, kinds, MOVES, starts, steps, partial=bridge.partial, pad=5.3 if bridge.note else 3.6)
     rows = np.flatnonzero(~np.isnan(steps))
     _drawing.beside(ax, rows, [_amount_text(row, steps, signs) for row in rows.tolist()])
     _limits(ax, starts + steps)
+    if not np.nanmax(np.abs(steps), initial=0.0):
+        ax.set(xlim=(0, 1), xticks=[0.0])
     ax.xaxis.set_major_formatter(lambda value, _: _short(value))
     column = _drawing.definition_parts(definition).get("amount", "")
     ax.set_xlabel(f"Amount ({column})" if column else "Amount", parse_math=False)
     if bridge.note:
         ax.set_xlabel(f"{ax.get_xlabel()}\n({bridge.note})", parse_math=False)
     title = ", ".join(filter(None, [group, bridge.span]))
-    lines = [_drawing.titled("Revenue bridge", title, definition), bridge.rates]
+    # Its periods and the label of the axis tell the rest.
+    how = ";".join(part for part in definition.split(";") if not part.startswith(_TOLD))
+    lines = [_drawing.titled("Revenue bridge", title, how), *bridge.rates]
     ax.set_title("\n".join(filter(None, lines)), parse_math=False)
     if not len(rows):
         ax.set(xticks=[])
@@ -270,6 +275,7 @@ def _steps(
     steps: FloatArray,
     *,
     partial: bool = False,
+    pad: float = 3.6,
 ) -> None:
     """Draw the bars of a waterfall, what leads from one to the next, and what they mean."""
     hatch: dict[str, Any] = {"hatch": _drawing.HATCH, "edgecolor": "white", "linewidth": 0}
@@ -289,7 +295,7 @@ def _steps(
     ax.vlines(ends, places, places + 1, color=_drawing.LINE, linewidth=0.8, zorder=0.8)
     ax.axvline(0, color=_drawing.LINE, linewidth=1, zorder=0.9)
     _drawing.tidy(ax)
-    _drawing.legend(ax, colours)
+    _drawing.legend(ax, colours, pad=pad)
 
 
 def _limits(ax: Axes, ends: FloatArray) -> None:
@@ -326,7 +332,7 @@ def _bridge(frame: _frame.Frame, definition: str) -> _Bridge:
     names = _drawing.key_texts(_frame.python_values(frame["period"]), "period", definition)
     amounts = np.array([_drawing.floats(frame, name) for name in _BRIDGE])
     if not len(rows):
-        return _Bridge(np.zeros(0), "", "", "", partial=False)
+        return _Bridge(np.zeros(0), "", [], "", partial=False)
     # Whole periods, where there are any: of one that is still running not all is known.
     word = next((word for word in ("observed", "partial") if word in coverage), "unobserved")
     taken = rows[coverage == word]
@@ -340,7 +346,7 @@ def _bridge(frame: _frame.Frame, definition: str) -> _Bridge:
     return _Bridge(
         bars,
         span if word == "observed" else f"{span} ({word})",
-        _rates(frame, np.flatnonzero(days == days[taken[0]])) if len(taken) == 1 else "",
+        _rates(frame, np.flatnonzero(days == days[taken[0]])) if len(taken) == 1 else [],
         f"without {', '.join(left)}, still running" if left else "",
         partial=word == "partial",
     )
@@ -369,20 +375,22 @@ def _check_chain(
         raise ParameterError(msg)
 
 
-def _rates(frame: _frame.Frame, rows: npt.NDArray[np.int64]) -> str:
+def _rates(frame: _frame.Frame, rows: npt.NDArray[np.int64]) -> list[str]:
     """Return what the rows say of the rates of their period, each with its interval."""
     metrics = _frame.python_values(frame["metric"])
-    estimate, low, high = (
-        _drawing.floats(frame, name) for name in ("estimate", "ci_low", "ci_high")
-    )
+    level = 100 * _drawing.constant(frame, "confidence_level")
+    values = np.array([_drawing.floats(frame, name) for name in ("estimate", "ci_low", "ci_high")])
     texts = []
     for row in rows.tolist():
-        if np.isnan(estimate[row]):
+        estimate, low, high = (
+            _drawing.value_text(value, "{:.1f}") for value in values[:, row].tolist()
+        )
+        if "nan" in estimate:
             continue
-        known = not np.isnan(low[row] + high[row])
-        interval = f" ({low[row]:.1f} to {high[row]:.1f})" if known else ""
-        texts.append(f"{_drawing.metric_name(metrics[row])} {estimate[row]:.1f}%{interval}")
-    return ", ".join(texts)
+        known = "nan" not in low + high
+        interval = f" ({level:g}% interval {low} to {high})" if known else ""
+        texts.append(f"{_drawing.metric_name(metrics[row])} {estimate}%{interval}")
+    return texts
 
 
 def _amount_text(row: int, steps: FloatArray, signs: npt.NDArray[np.int64]) -> str:
