@@ -220,3 +220,186 @@ def test_waterfall_draws_on_given_axes_and_leaves_the_table() -> None:
     pd.testing.assert_frame_equal(parts, before)
     with pytest.raises(TypeError, match="ax must be a matplotlib Axes, not Figure"):
         plot.change_waterfall(parts, ax=figure)  # type: ignore[arg-type]
+
+
+# ---- revenue_bridge -----------------------------------------------------------------------------
+
+DEFINITION = "basis=log;freq=month;trailing=1;reactivation=apart;amount=mrr"
+BRIDGE = ["Start", "New", "Reactivation", "Expansion", "Contraction", "Churned", "End"]
+MINUS = "\N{MINUS SIGN}"
+# The amounts of a starts at 100 and ends at 120, b 50 and 40, c 30 and 30, d 20 and 0; e is new.
+WORKED = {"new": 70, "expansion": 20, "contraction": 10, "churned": 20, "reactivation": 0}
+
+
+def revenue(
+    *movements: dict[str, float], start: float = 200.0, first: str = "2026-02-01", **columns: Any
+) -> pd.DataFrame:
+    """Return the table of a chain of months, each of which starts with what the last ended with."""
+    rows = []
+    for period, moves in zip(
+        pd.date_range(first, periods=len(movements), freq="MS"), movements, strict=True
+    ):
+        up = moves["new"] + moves["expansion"] + moves["reactivation"]
+        end = start + up - moves["contraction"] - moves["churned"]
+        amounts = {"start": float(start), **{name: float(moves[name]) for name in WORKED}}
+        for metric, gain in (("grr", 0.0), ("nrr", moves["expansion"])):
+            kept = start - moves["contraction"] - moves["churned"] + gain
+            rows.append(
+                {
+                    "period": period,
+                    "coverage": "observed",
+                    "metric": metric,
+                    **amounts,
+                    "end": end,
+                    "estimate": 100 * kept / start if start else np.nan,
+                }
+            )
+        start = end
+    return pd.DataFrame(rows).assign(
+        ci_low=lambda t: t["estimate"] - 5,
+        ci_high=lambda t: t["estimate"] + 5,
+        confidence_level=0.95,
+        definition=DEFINITION,
+        **columns,
+    )
+
+
+def texts(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def drawn(ax: Axes) -> list[tuple[str, float, float]]:
+    """Return for each bar, from top to bottom: its series, where it begins and where it ends."""
+    return [
+        (name, left, left + width)
+        for name, _, left, width in sorted(bars(ax), key=lambda bar: bar[1])
+    ]
+
+
+def test_bridge_leads_from_the_start_to_the_end() -> None:
+    ax = plot.revenue_bridge(revenue(WORKED))
+    assert labels(ax) == BRIDGE
+    assert [name for name, *_ in drawn(ax)] == ["total", *["gained"] * 3, *["lost"] * 2, "total"]
+    places = [(0, 200), (200, 270), (270, 270), (270, 290), (290, 280), (280, 260), (0, 260)]
+    assert [bar[1:] for bar in drawn(ax)] == places
+    assert texts(ax) == [
+        "200",
+        "+70 (+35.0%)",
+        "0 (0.0%)",
+        "+20 (+10.0%)",
+        f"{MINUS}10 ({MINUS}5.0%)",
+        f"{MINUS}20 ({MINUS}10.0%)",
+        "260",
+    ]
+    assert ax.get_title().split("\n") == [
+        "Revenue bridge: 2026-02",
+        "GRR 85.0% (95% interval 80.0 to 90.0)",
+        "NRR 95.0% (95% interval 90.0 to 100.0)",
+    ]
+    assert ax.get_xlabel() == "Amount (mrr)"
+    assert ax.get_xlim()[0] < 0 < 290 < ax.get_xlim()[1]
+
+
+def test_bridge_of_each_engine(engine: Engine) -> None:
+    table = revenue(WORKED)
+    columns = {
+        name: [value.date() if name == "period" else value for value in table[name].tolist()]
+        for name in table
+    }
+    ax = plot.revenue_bridge(engine.frame(columns))
+    assert texts(ax) == texts(plot.revenue_bridge(table))
+    assert ax.get_title() == plot.revenue_bridge(table).get_title()
+
+
+def test_months_are_one_bridge_from_the_first_start_to_the_last_end() -> None:
+    table = revenue(WORKED, {**WORKED, "new": 5, "churned": 100}, {**WORKED, "reactivation": 3})
+    ax = plot.revenue_bridge(table[::-1])
+    assert [end - start for _, start, end in drawn(ax)] == [200, 145, 3, 60, -30, -140, 238]
+    assert drawn(ax)[-2][2] == drawn(ax)[-1][2] == table["end"].iloc[-1]
+    assert ax.get_title() == "Revenue bridge: 2026-02 to 2026-04"  # no rate is told
+
+
+def test_what_is_not_whole_is_left_out_of_several() -> None:
+    table = revenue(WORKED, WORKED, {**WORKED, "churned": 150})
+    coverage = np.repeat(["unobserved", "observed", "partial"], 2)
+    table["coverage"] = coverage
+    table.loc[coverage == "unobserved", [*WORKED, "start", "end", "estimate"]] = np.nan
+    ax = plot.revenue_bridge(table)
+    assert ax.get_title().startswith("Revenue bridge: 2026-03\nGRR")
+    assert ax.get_xlabel() == "Amount (mrr)\n(without 2026-04, still running)"
+    assert not any(bar.get_hatch() for series in ax.containers for bar in series)
+    running = plot.revenue_bridge(table[coverage == "partial"])
+    assert running.get_title().startswith("Revenue bridge: 2026-04 (partial)\n")
+    assert all(bar.get_hatch() for series in running.containers for bar in series)
+    unknown = plot.revenue_bridge(table[coverage == "unobserved"])
+    assert unknown.get_title() == "Revenue bridge: 2026-02 (unobserved)"
+    assert texts(unknown) == ["no known start"]
+    assert bars(unknown) == []
+
+
+def test_months_that_do_not_lead_to_one_another_are_refused() -> None:
+    table = revenue(*[WORKED] * 3)
+    with pytest.raises(ParameterError, match=r"several periods that are not consecutive\. Select"):
+        plot.revenue_bridge(table[table["period"] != "2026-03-01"])
+    moved = table.assign(start=lambda t: t["start"] + 10 * (t["period"] == "2026-03-01"))
+    found = "do not follow on: 2026-02 ends with 260 and 2026-03 starts with 270"
+    with pytest.raises(ParameterError, match=found):
+        plot.revenue_bridge(moved)
+    yearly = table.assign(definition=DEFINITION.replace("trailing=1", "trailing=12"))
+    with pytest.raises(ParameterError, match=r"periods of trailing=12, which overlap\. Select one"):
+        plot.revenue_bridge(yearly)
+    one = plot.revenue_bridge(yearly[:2])
+    assert one.get_title().split("\n")[:2] == ["Revenue bridge: 2026-02", "trailing 12"]
+
+
+def test_bridge_of_one_group_only() -> None:
+    table = pd.concat([revenue(WORKED, sector=name) for name in ("B2B", "B2C")])
+    table = table[["sector", *revenue(WORKED)]]
+    with pytest.raises(ParameterError, match=r"several 'sector': 'B2B', 'B2C'\. Select one"):
+        plot.revenue_bridge(table)
+    ax = plot.revenue_bridge(table[table["sector"] == "B2C"])
+    assert ax.get_title().startswith("Revenue bridge: B2C, 2026-02\n")
+    with pytest.raises(ParameterError, match="several rows of period 2026-02-01, metric grr"):
+        plot.revenue_bridge(pd.concat([revenue(WORKED)] * 2))
+
+
+def test_start_of_zero_has_no_shares_and_no_rates() -> None:
+    nothing = dict.fromkeys(WORKED, 0.0)
+    ax = plot.revenue_bridge(revenue({**nothing, "new": 500.0}, start=0.0))
+    assert texts(ax) == ["0", "+500", "0", "0", "0", "0", "500"]
+    assert ax.get_title() == "Revenue bridge: 2026-02"
+    ax = plot.revenue_bridge(revenue(nothing, start=0.0))
+    assert texts(ax) == ["0"] * 7
+    assert ax.get_xlim() == (0, 1)
+
+
+def test_wrong_bridges_are_refused_and_empty_ones_drawn() -> None:
+    with pytest.raises(ParameterError, match="result is not a table of revenue_retention: it lack"):
+        plot.revenue_bridge(satisfied())
+    mixed = pd.concat([revenue(WORKED), revenue(WORKED).assign(definition="x")])
+    with pytest.raises(ParameterError, match="result mixes definition"):
+        plot.revenue_bridge(mixed)
+    figure, ax = plt.subplots(layout="constrained")
+    assert plot.revenue_bridge(revenue(WORKED)[:0], ax=ax) is ax
+    assert texts(ax) == ["no rows"]
+    assert figure.axes == [ax]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.05, "0.05"),
+        (12.5, "12.5"),
+        (999.4, "999"),
+        (999.6, "1 k"),
+        (85_349.0, "85.3 k"),
+        (999_950.0, "1 M"),
+        (1_234_567.0, "1.23 M"),
+        (-1_234_567_890.0, f"{MINUS}1.23 bn"),
+        (1.5e12, "1.5 tn"),
+        (4.56789e18, "4,570,000 tn"),
+    ],
+)
+def test_amounts_are_short(value: float, text: str) -> None:
+    assert _waterfall_plots._short(value) == text

@@ -239,21 +239,24 @@ def _axis_name(name: str, unit: str, level: Any, *, banded: bool) -> str:
 
 
 def _places(days: IntArray, definition: str) -> tuple[IntArray, str]:
-    """Return where each period stands, in periods, and how long these are.
+    """Return where each period stands, in periods from the first, and how long these are.
 
     Tables of surveys do not say it. They are in months if all begin with one, and in the longest
     step that leads to each of them.
     """
     freq = _drawing.definition_parts(definition).get("freq", "")
+    if not len(days):
+        return days, freq
     if freq in _checks.FREQUENCIES:
-        return _calendar.period_codes(days, freq), freq
-    months = days.astype("datetime64[D]").astype("datetime64[M]")
-    monthly = bool((months.astype("datetime64[D]").astype(np.int64) == days).all())
+        codes = _calendar.period_codes(days, freq)
+        return codes - codes.min(), freq
+    dates = days.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    monthly = bool((months == dates).all())
     codes = months.astype(np.int64) if monthly else days
-    steps = np.diff(np.unique(codes))
-    step = int(np.gcd.reduce(steps)) if len(steps) else 1
+    step = int(np.gcd.reduce(np.diff(np.unique(codes)), initial=0)) or 1
     lengths = {1: "month", 3: "quarter", 12: "year"} if monthly else {1: "day", 7: "week"}
-    return codes // step, lengths.get(step, "")
+    return (codes - codes.min()) // step, lengths.get(step, "")
 
 
 def _trends(frame: _frame.Frame, keys: list[str], place: IntArray, definition: str) -> list[_Curve]:

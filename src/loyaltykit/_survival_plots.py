@@ -246,7 +246,8 @@ def _durations(ax: Axes, curves: list[_Curve], drawn: list[Line2D]) -> None:
     whole = bool((durations == np.floor(durations)).all())
     places = MaxNLocator(nbins=bins, integer=whole, steps=[1, 2, 5, 10]).tick_values(0, end)
     # Written once: 3 times 0.1 is no more than 0.3.
-    ticks = np.array([float(f"{tick:.10g}") for tick in places if 0 <= tick <= end])
+    ticks = np.array([float(f"{tick:.10g}") for tick in places])
+    ticks = ticks[(ticks >= 0) & (ticks <= end)]
     ax.set_xticks(ticks, [f"{tick:,.10g}" for tick in ticks.tolist()])
     down = _BELOW + _LINE
     for curve, _ in zip(curves, drawn, strict=False):
