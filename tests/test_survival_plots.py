@@ -77,6 +77,11 @@ def samples(ax: Axes) -> list[Line2D]:
     ]
 
 
+def look(line: Any) -> str:
+    """Return colour and dashes; the public name of a style is the same for all dashes."""
+    return f"{line.get_color()} {line._dash_pattern}"
+
+
 def _label(line: Line2D) -> str:
     return str(line.get_label())
 
@@ -124,7 +129,7 @@ def test_bands_are_as_wide_as_their_steps_and_nowhere_else() -> None:
     (band,) = bands(ax)
     (path,) = band.get_paths()
     inside = known[known["ci_low"].notna()]
-    corners = {tuple(corner) for corner in np.round(path.vertices, 9).tolist()}
+    corners = {tuple(corner) for corner in np.round(np.asarray(path.vertices), 9).tolist()}
     ends = [*inside["duration"][1:], known["duration"].iloc[-1]]
     for start, end, low, high in zip(
         inside["duration"], ends, inside["ci_low"], inside["ci_high"], strict=True
@@ -143,14 +148,9 @@ def test_many_curves_have_no_bands() -> None:
 
 def test_no_two_lines_are_alike_and_each_looks_as_in_its_row() -> None:
     ax = plot.survival(groups(9))
-    looks = [
-        (line.get_color(), str(line.get_linestyle()), line._dash_pattern) for line in lines(ax)
-    ]  # type: ignore[attr-defined]
-    assert len({str(look) for look in looks}) == 9
-    shown = [
-        (line.get_color(), str(line.get_linestyle()), line._dash_pattern) for line in samples(ax)
-    ]  # type: ignore[attr-defined]
-    assert sorted(map(str, shown)) == sorted(map(str, looks))
+    looks = [look(line) for line in lines(ax)]
+    assert len(set(looks)) == 9
+    assert sorted(map(look, samples(ax))) == sorted(looks)
 
 
 def test_a_group_looks_alike_whatever_else_is_drawn() -> None:
@@ -188,8 +188,8 @@ def test_strokes_mark_the_censored_where_they_are_few() -> None:
 
 def test_numbers_at_risk_stand_below_their_ticks() -> None:
     ax = plot.survival(arms())
-    # R 4.2.2, survival 3.5-3, of summary(survfit(Surv(weeks, relapse) ~ arm), times = seq(0, 35, 5),
-    # extend = TRUE)$n.risk.
+    # R 4.2.2, survival 3.5-3: summary(survfit(Surv(weeks, relapse) ~ arm), times = seq(0, 35, 5),
+    # extend = TRUE)$n.risk
     assert table(ax) == [
         ["At risk", "Median"],
         ["6-MP", "21", "21", "15", "11", "8", "5", "4", "1", "23"],
@@ -308,8 +308,8 @@ def test_groups_that_are_one_name_the_title() -> None:
 
 
 def test_names_are_text_and_nobody_is_missing() -> None:
-    names = pd.DataFrame(ARMS).assign(arm=["$10 to $20"] * 21 + [None] * 21)
-    ax = plot.survival(arms(names))
+    names = {**ARMS, "arm": ["$10 to $20"] * 21 + [None] * 21}
+    ax = plot.survival(arms(pd.DataFrame(names)))
     assert [row[0] for row in table(ax)[1:]] == ["$10 to $20", "(missing)"]
     assert not any(text.get_parse_math() for text in ax.texts)
 
