@@ -435,6 +435,16 @@ def test_many_lines_have_no_bands() -> None:
     assert ax.get_ylabel() == "Retention rate, percent"
 
 
+def test_many_names_make_a_picture_higher() -> None:
+    names = [f"Pelanggan korporasi dan pemerintah daerah {i}" for i in range(14)]
+    ax = plot.trend(metric({name: [50.0, 60.0] for name in names}))
+    ax.figure.canvas.draw()
+    found = ax.get_legend()
+    assert found is not None
+    assert found.get_window_extent().y0 >= 0
+    assert ax.get_window_extent().height > 300
+
+
 def test_reference_lines_where_the_axis_reaches_them() -> None:
     ratio = {"metric": "quick_ratio", "unit": "ratio", "definition": "gained=new;lost=churned"}
     table = metric({"a": [0.8, 1.4]}, **ratio).assign(ci_low=0.5, ci_high=2.0)

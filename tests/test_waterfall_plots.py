@@ -406,3 +406,13 @@ def test_wrong_bridges_are_refused_and_empty_ones_drawn() -> None:
 )
 def test_amounts_are_short(value: float, text: str) -> None:
     assert _waterfall_plots._short(value) == text
+
+
+@pytest.mark.parametrize("size", [(3.5, 3.0), (7.0, 4.0), (16.0, 4.0)])
+def test_amounts_along_the_axis_never_overlap(size: tuple[float, float]) -> None:
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    plot.revenue_bridge(revenue({**WORKED, "new": 1_560_000}, start=1_234_567.0), ax=ax)
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert len(boxes) > 1

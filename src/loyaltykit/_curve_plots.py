@@ -114,7 +114,7 @@ def retention_curves(result: Any, *, ax: Axes | None = None) -> Axes:
         raise ParameterError(msg)
     curves = _curves(frame, several or alone[-1:], definition)
     group = _drawing.group_title(frame, alone if several else alone[:-1], definition)
-    ax = _drawing.opened(ax, 8.0, 30.0)
+    ax = _drawing.opened(ax, 8.0, max(30.0, _legend_height(curves)))
     name = _drawing.metric_name(metric)
     banded = _banded(curves)
     ax.set(
@@ -190,7 +190,7 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     group = _drawing.group_title(frame, alone, definition)
     place, freq = _places(days, definition)
     curves = _trends(frame, several, place, definition)
-    ax = _drawing.opened(ax, 8.0, 28.0)
+    ax = _drawing.opened(ax, 8.0, max(28.0, _legend_height(curves)))
     name = " and ".join(map(_drawing.metric_name, metrics))
     banded = _banded(curves)
     ax.set_ylabel(_axis_name(name, unit, level, banded=banded) if curves else "")
@@ -231,6 +231,11 @@ def _keys(frame: _frame.Frame, along: str) -> list[str]:
 
 def _banded(curves: list[_Curve]) -> bool:
     return len(curves) <= _drawing.BANDS and any((~np.isnan(curve.low)).any() for curve in curves)
+
+
+def _legend_height(curves: list[_Curve]) -> float:
+    """Return the height that all names need, in font sizes."""
+    return 6.0 + sum(1.25 * (curve.name.count("\n") + 1) + 0.5 for curve in curves)
 
 
 def _axis_name(name: str, unit: str, level: Any, *, banded: bool) -> str:

@@ -222,9 +222,6 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     rows = np.flatnonzero(~np.isnan(steps))
     _drawing.beside(ax, rows, [_amount_text(row, steps, signs) for row in rows.tolist()])
     _limits(ax, starts + steps)
-    if not np.nanmax(np.abs(steps), initial=0.0):
-        ax.set(xlim=(0, 1), xticks=[0.0])
-    ax.xaxis.set_major_formatter(lambda value, _: _short(value))
     column = _drawing.definition_parts(definition).get("amount", "")
     ax.set_xlabel(f"Amount ({column})" if column else "Amount", parse_math=False)
     if bridge.note:
@@ -234,6 +231,7 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     how = ";".join(part for part in definition.split(";") if not part.startswith(_TOLD))
     lines = [_drawing.titled("Revenue bridge", title, how), *bridge.rates]
     ax.set_title("\n".join(filter(None, lines)), parse_math=False)
+    _amounts(ax)
     if not len(rows):
         ax.set(xticks=[])
         _drawing.say_empty(ax, "no known start")
@@ -391,6 +389,20 @@ def _rates(frame: _frame.Frame, rows: npt.NDArray[np.int64]) -> list[str]:
         interval = f" ({level:g}% interval {low} to {high})" if known else ""
         texts.append(f"{_drawing.metric_name(metrics[row])} {estimate}%{interval}")
     return texts
+
+
+def _amounts(ax: Axes) -> None:
+    """Name the amounts along the axis, as many as there is room for."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = ax.get_xlim()
+    if low == -high:  # no amount at all
+        ax.set(xlim=(0, 1), xticks=[0.0], xticklabels=["0"])
+        return
+    need = (0.64 * len("1.25 M") + 1.2) * _drawing.font_size("medium")
+    most = int(max(_drawing.extent(ax)[0] // need, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(min(most, 8)))
+    ax.xaxis.set_major_formatter(lambda value, _: _short(value))
 
 
 def _amount_text(row: int, steps: FloatArray, signs: npt.NDArray[np.int64]) -> str:
