@@ -435,6 +435,14 @@ def test_many_lines_have_no_bands() -> None:
     assert ax.get_ylabel() == "Retention rate, percent"
 
 
+def test_single_periods_stand_side_by_side() -> None:
+    ax = plot.trend(revenue([np.nan, 90.0], [np.nan, 104.0]))
+    (left,), (right,) = (points(line) for line in lines(ax))
+    assert left[0] < 1 < right[0]
+    assert left[0] + right[0] == pytest.approx(2)
+    assert months(ax) == ["2026-01", "2026-02"]
+
+
 def test_many_names_make_a_picture_higher() -> None:
     names = [f"Pelanggan korporasi dan pemerintah daerah {i}" for i in range(14)]
     ax = plot.trend(metric({name: [50.0, 60.0] for name in names}))

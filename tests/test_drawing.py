@@ -171,6 +171,8 @@ def test_keys_of_one_level_and_of_several(engine: Engine) -> None:
 def test_definitions_of_revenue_are_told_by_what_is_unusual() -> None:
     usual = "basis=log;freq=month;trailing=1;reactivation=apart;amount=mrr"
     assert _drawing.titled("NRR", "", usual) == "NRR\nby month, amount mrr"
+    plain = usual.replace("=mrr", "=amount")
+    assert _drawing.titled("NRR", "", plain) == "NRR\nby month"
     other = "basis=contracts;freq=month;trailing=12;reactivation=included;amount=mrr"
     assert _drawing.titled("NRR", "", other) == (
         "NRR\ncontracts, by month, trailing 12,\nwith reactivation, amount mrr"

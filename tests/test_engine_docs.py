@@ -105,13 +105,7 @@ LOG: dict[str, list[Any]] = {
 PANEL: dict[str, list[Any]] = {"was": [1, 5, None], "now": [4, 5, 3]}
 SEGMENTS: dict[str, list[Any]] = {"id": [1, 2], "sector": ["B2B", "B2C"]}
 SPELLS: dict[str, list[Any]] = {"months": [1, 2, 2, 3], "left": [True, True, False, False]}
-REVENUE: dict[str, list[Any]] = {
-    **{"period": [dt.date(2026, 2, 1)], "coverage": ["observed"], "metric": ["nrr"]},
-    **{"start": [200.0], "new": [70.0], "expansion": [20.0], "contraction": [10.0]},
-    **{"churned": [50.0], "reactivation": [0.0], "end": [230.0], "estimate": [80.0]},
-    **{"ci_low": [50.0], "ci_high": [110.0], "confidence_level": [0.95]},
-    "definition": ["basis=log;freq=month;trailing=1;reactivation=apart;amount=mrr"],
-}
+REVENUE: dict[str, list[Any]] = {**LOG, "mrr": [10, 12, 5, 7]}
 
 
 def survey(function: Callable[..., Any], **options: Any) -> Call:
@@ -165,6 +159,10 @@ NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
 FLOW = log(lk.customer_flow)
 GAP = log(lk.inactivity_gap)
+
+
+def recurring(engine: Engine) -> Any:
+    return lk.revenue_retention(engine.frame(REVENUE), "id", "day", "mrr")
 
 
 def lasting(engine: Engine) -> Any:
@@ -222,8 +220,8 @@ CALLS: dict[str, Call] = {
     "plot.tier_transitions": of_table(lk.plot.tier_transitions, moved_at_all),
     "plot.inactivity_gap": of_table(lk.plot.inactivity_gap, GAP),
     "plot.survival": of_table(lk.plot.survival, lasting),
-    "plot.revenue_bridge": of_table(lk.plot.revenue_bridge, lambda engine: engine.frame(REVENUE)),
-    "plot.trend": of_table(lk.plot.trend, log(lk.retention_rate)),
+    "plot.revenue_bridge": of_table(lk.plot.revenue_bridge, recurring),
+    "plot.trend": of_table(lk.plot.trend, recurring),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
     "ces_from_counts": of_counts(lk.ces_from_counts),

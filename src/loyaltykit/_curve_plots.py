@@ -189,7 +189,7 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     several, alone = _drawing.parted(frame, keys)
     group = _drawing.group_title(frame, alone, definition)
     place, freq = _places(days, definition)
-    curves = _trends(frame, several, place, definition)
+    curves = _aside(_trends(frame, several, place, definition))
     ax = _drawing.opened(ax, 8.0, max(28.0, _legend_height(curves)))
     name = " and ".join(map(_drawing.metric_name, metrics))
     banded = _banded(curves)
@@ -231,6 +231,15 @@ def _keys(frame: _frame.Frame, along: str) -> list[str]:
 
 def _banded(curves: list[_Curve]) -> bool:
     return len(curves) <= _drawing.BANDS and any((~np.isnan(curve.low)).any() for curve in curves)
+
+
+def _aside(curves: list[_Curve]) -> list[_Curve]:
+    """Return the curves side by side, where none of them is more than points: seen one by one."""
+    known = [~np.isnan(curve.estimate) for curve in curves]
+    if any((one[1:] & one[:-1]).any() for one in known):
+        return curves
+    middle = (len(curves) - 1) / 2
+    return [curve._replace(age=curve.age + 0.05 * (i - middle)) for i, curve in enumerate(curves)]
 
 
 def _legend_height(curves: list[_Curve]) -> float:

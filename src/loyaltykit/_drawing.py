@@ -243,6 +243,7 @@ def titled(name: str, group: str, definition: str) -> str:
         "freq": f"by {parts.get('freq')}",
         "window": f"{parts.get('window')} window",
         "trailing": "" if parts.get("trailing") == "1" else f"trailing {parts.get('trailing')}",
+        "amount": "" if parts.get("amount") == "amount" else f"amount {parts.get('amount')}",
         "reactivation": "" if parts.get("reactivation") == "apart" else "with reactivation",
     }
     below = [words.get(key, f"{key} {value}") for key, value in parts.items()]

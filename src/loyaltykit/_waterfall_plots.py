@@ -175,26 +175,19 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     --------
     >>> import pandas as pd
     >>> import loyaltykit as lk
-    >>> table = pd.DataFrame(
+    >>> paid = pd.DataFrame(
     ...     {
-    ...         "period": ["2026-02-01"],
-    ...         "coverage": ["observed"],
-    ...         "metric": ["nrr"],
-    ...         "start": [200.0],
-    ...         "new": [70.0],
-    ...         "expansion": [20.0],
-    ...         "contraction": [10.0],
-    ...         "churned": [50.0],
-    ...         "reactivation": [0.0],
-    ...         "end": [230.0],
-    ...         "estimate": [80.0],
-    ...         "ci_low": [50.3],
-    ...         "ci_high": [109.7],
-    ...         "confidence_level": [0.95],
-    ...         "definition": ["basis=log;freq=month;trailing=1;reactivation=apart;amount=mrr"],
+    ...         "id": ["a", "b", "c", "d", "a", "b", "e"],
+    ...         "day": ["2026-01-10"] * 4 + ["2026-02-10"] * 3,
+    ...         "mrr": [100, 50, 30, 20, 120, 40, 70],
     ...     }
     ... )
+    >>> table = lk.revenue_retention(paid, "id", "day", "mrr", as_of="2026-02-28")
     >>> ax = lk.plot.revenue_bridge(table)
+    >>> print(ax.get_title())
+    Revenue bridge: 2026-02
+    GRR 70.0% (95% interval 22.2 to 95.0)
+    NRR 80.0% (95% interval 0.0 to 209.0)
     >>> [text.get_text() for text in ax.texts][:2]
     ['200', '+70 (+35.0%)']
     """
@@ -223,7 +216,7 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     _drawing.beside(ax, rows, [_amount_text(row, steps, signs) for row in rows.tolist()])
     _limits(ax, starts + steps)
     column = _drawing.definition_parts(definition).get("amount", "")
-    ax.set_xlabel(f"Amount ({column})" if column else "Amount", parse_math=False)
+    ax.set_xlabel("Amount" if column in ("", "amount") else f"Amount ({column})", parse_math=False)
     if bridge.note:
         ax.set_xlabel(f"{ax.get_xlabel()}\n({bridge.note})", parse_math=False)
     title = ", ".join(filter(None, [group, bridge.span]))
