@@ -349,6 +349,9 @@ def test_both_rates_of_revenue_are_one_picture() -> None:
     low, high = plot.trend(revenue([50.0, 52.0], [60.0, 61.0])).get_ylim()
     assert low < 50
     assert high > 100  # always shown
+    three = revenue([90.0], [104.0])
+    three = pd.concat([three, three[:1].assign(metric="earned_growth", estimate=8.0)])
+    assert plot.trend(three).get_ylabel().startswith("Earned growth, GRR and NRR, percent")
     table = revenue([90.0], [104.0]).assign(sector="B2B")[["sector", *revenue([1.0], [1.0])]]
     other = table.assign(sector="B2C", estimate=70.0)
     assert legend(plot.trend(pd.concat([table, other])))[0] == "B2B, NRR (n = 100)"

@@ -191,7 +191,8 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     place, freq = _places(days, definition)
     curves = _aside(_trends(frame, several, place, definition))
     ax = _drawing.opened(ax, 8.0, max(28.0, _legend_height(curves)))
-    name = " and ".join(map(_drawing.metric_name, metrics))
+    *others, last = [_drawing.metric_name(metric) for metric in metrics] or [""]
+    name = f"{', '.join(others)} and {last}" if others else last
     banded = _banded(curves)
     ax.set_ylabel(_axis_name(name, unit, level, banded=banded) if curves else "")
     how = definition if "freq=" in definition else ""
@@ -208,14 +209,9 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
         return ax
     always = [REFERENCES["nrr"]] if "nrr" in metrics else []
     _values(ax, np.append(whole if len(whole) else running, always), running)
-    for turn in {*always, *(REFERENCES[word] for word in (unit, *metrics) if word in REFERENCES)}:
-        if ax.get_ylim()[0] <= turn <= ax.get_ylim()[1]:
-            ax.axhline(turn, color=_drawing.LINE, linewidth=1, zorder=1)
+    _references(ax, {unit, *metrics})
     _period_ticks(ax, frame, place, freq, definition)
-    notes = [_sizes(_drawing.floats(frame, "n"), falling=False)] if len(curves) == 1 else []
-    if any(curve.partial.any() for curve in curves):
-        notes.append("(hollow and dashed: partial)")
-    ax.set_xlabel(" ".join(notes))
+    ax.set_xlabel(_notes(frame, curves))
     _drawing.fit_height(ax)
     return ax
 
@@ -490,6 +486,22 @@ def _ages(ax: Axes, curves: list[_Curve], definition: str, *, banded: bool) -> N
         ax.set_xlabel(f"{ax.get_xlabel()}\n(hollow and dashed: partial)")
     if hidden:
         ax.set_xlabel(f"{ax.get_xlabel()}\n(at 0 all lines are at 100%, above the picture)")
+
+
+def _references(ax: Axes, words: set[str]) -> None:
+    """Draw a line where a value of the metric, or of its unit, turns."""
+    low, high = ax.get_ylim()
+    for turn in {REFERENCES[word] for word in words & REFERENCES.keys()}:
+        if low <= turn <= high:
+            ax.axhline(turn, color=_drawing.LINE, linewidth=1, zorder=1)
+
+
+def _notes(frame: _frame.Frame, curves: list[_Curve]) -> str:
+    """Return what stands below the periods: how many one line rests on, and what is open."""
+    notes = [_sizes(_drawing.floats(frame, "n"), falling=False)] if len(curves) == 1 else []
+    if any(curve.partial.any() for curve in curves):
+        notes.append("(hollow and dashed: partial)")
+    return " ".join(notes)
 
 
 def _period_ticks(

@@ -199,9 +199,8 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     group = _drawing.group_title(frame, keys, definition)
     _drawing.refuse_twice(frame, ("period", "metric"))
     bridge = _bridge(frame, definition)
-    ax = _drawing.prepared(
-        ax, [name.capitalize() for name in _BRIDGE][: len(bridge.amounts)], width=7.0
-    )
+    names = [name.capitalize() for name in _BRIDGE] if len(bridge.amounts) else []
+    ax = _drawing.prepared(ax, names, width=7.0)
     if not len(bridge.amounts):
         ax.set(xticks=[])
         _drawing.tidy(ax)
