@@ -104,6 +104,8 @@ LOG: dict[str, list[Any]] = {
 }
 PANEL: dict[str, list[Any]] = {"was": [1, 5, None], "now": [4, 5, 3]}
 SEGMENTS: dict[str, list[Any]] = {"id": [1, 2], "sector": ["B2B", "B2C"]}
+SPELLS: dict[str, list[Any]] = {"months": [1, 2, 2, 3], "left": [True, True, False, False]}
+REVENUE: dict[str, list[Any]] = {**LOG, "mrr": [10, 12, 5, 7]}
 
 
 def survey(function: Callable[..., Any], **options: Any) -> Call:
@@ -176,6 +178,14 @@ def curve(**options: Any) -> Call:
 GAP = log(lk.inactivity_gap)
 
 
+def recurring(engine: Engine) -> Any:
+    return lk.revenue_retention(engine.frame(REVENUE), "id", "day", "mrr")
+
+
+def lasting(engine: Engine) -> Any:
+    return lk.survival_curve(engine.frame(SPELLS), "months", "left")
+
+
 def moved(engine: Engine) -> Any:
     return lk.tier_transitions(log(functools.partial(lk.loyalty_tier, freq="week"))(engine), "id")
 
@@ -230,6 +240,9 @@ CALLS: dict[str, Call] = {
     "plot.customer_flow": of_table(lk.plot.customer_flow, FLOW),
     "plot.tier_transitions": of_table(lk.plot.tier_transitions, moved_at_all),
     "plot.inactivity_gap": of_table(lk.plot.inactivity_gap, GAP),
+    "plot.survival": of_table(lk.plot.survival, lasting),
+    "plot.revenue_bridge": of_table(lk.plot.revenue_bridge, recurring),
+    "plot.trend": of_table(lk.plot.trend, recurring),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
     "ces_from_counts": of_counts(lk.ces_from_counts),
