@@ -1100,3 +1100,107 @@ def welch(one: list[int], other: list[int], level: float) -> tuple[float, float,
     df = (v + w) ** 2 / (v * v / f + w * w / g)
     margin = float(stats.t.ppf(level, df)) * math.sqrt(v + w)
     return df, first - second - margin, first - second + margin
+
+
+# ---- Survival ------------------------------------------------------------------------------------
+
+
+class Spell(NamedTuple):
+    """One subject: from entry (0: the beginning) to duration, and whether it had the event."""
+
+    group: Any
+    duration: float
+    event: bool
+    entry: float = 0
+
+
+def at_risk(spells: Sequence[Spell], time: float) -> list[Spell]:
+    return [s for s in spells if (s.entry == 0 or s.entry < time) and time <= s.duration]
+
+
+def logrank(
+    spells: Sequence[Spell], groups: Sequence[Any]
+) -> tuple[list[int], list[Fraction], Fraction | None, int]:
+    """Return observed and expected events of each group, chi-square (None without one), and df."""
+    observed = [sum(s.event for s in spells if s.group == group) for group in groups]
+    expected = [Fraction(0) for _ in groups]
+    variance = [[Fraction(0) for _ in groups] for _ in groups]
+    for time in sorted({s.duration for s in spells if s.event}):
+        there = at_risk(spells, time)
+        total, died = len(there), sum(s.event and s.duration == time for s in there)
+        share = [Fraction(sum(s.group == group for s in there), total) for group in groups]
+        spread = Fraction(died * (total - died), total - 1) if total > 1 else Fraction(0)
+        for i in range(len(groups)):
+            expected[i] += died * share[i]
+            for j in range(len(groups)):
+                variance[i][j] += spread * share[i] * ((i == j) - share[j])
+    apart = [o - e for o, e in zip(observed, expected, strict=True)]
+    solution, rank = solved(variance, apart)
+    statistic = sum((a * x for a, x in zip(apart, solution, strict=True)), Fraction(0))
+    return observed, expected, statistic if rank else None, rank
+
+
+def solved(matrix: list[list[Fraction]], right: list[Fraction]) -> tuple[list[Fraction], int]:
+    """Return one solution of linear equations that have one, and the rank of the matrix."""
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    pivots: list[int] = []
+    for column in range(len(right)):
+        rank = len(pivots)
+        found = next((i for i in range(rank, len(rows)) if rows[i][column] != 0), None)
+        if found is None:
+            continue
+        rows[rank], rows[found] = rows[found], rows[rank]
+        rows[rank] = [value / rows[rank][column] for value in rows[rank]]
+        for i, row in enumerate(rows):
+            if i != rank and row[column] != 0:
+                rows[i] = [a - row[column] * b for a, b in zip(row, rows[rank], strict=True)]
+        pivots.append(column)
+    assert all(row[-1] == 0 for row in rows[len(pivots) :])
+    solution = [Fraction(0)] * len(right)
+    for row, column in zip(rows, pivots, strict=False):
+        solution[column] = row[-1]
+    return solution, len(pivots)
+
+
+def area_under_curve(
+    spells: Sequence[Spell], weights: Sequence[Fraction], horizon: Fraction
+) -> tuple[Fraction, Fraction, Fraction]:
+    """Return the area under a weighted Kaplan-Meier curve, its variance, and where it ends."""
+    each = list(zip(spells, weights, strict=True))
+    curve, last, area = Fraction(1), Fraction(0), Fraction(0)
+    steps: list[tuple[Fraction, Fraction, Fraction]] = []  # the area before, events, and at risk
+    for time in sorted({Fraction(s.duration) for s in spells if s.event and s.duration <= horizon}):
+        area, last = area + curve * (time - last), time
+        died = sum((w for s, w in each if s.event and s.duration == time), Fraction(0))
+        there = sum((w for s, w in each if s in at_risk([s], float(time))), Fraction(0))
+        steps.append((area, died, there))
+        curve *= 1 - died / there
+    area += curve * (horizon - last)
+    parts = (
+        (area - before) ** 2 * died / (there * (there - died))
+        for before, died, there in steps
+        if there != died
+    )
+    return area, sum(parts, Fraction(0)), curve
+
+
+def restricted_mean(
+    spells: Sequence[Spell], horizon: Fraction, weights: Sequence[Fraction] | None = None
+) -> tuple[float, float] | None:
+    """Return the restricted mean and its variance, or None where it is not known.
+
+    That of weighted subjects is the sum of the squares of each weight times the slope of the area
+    along it, which is taken from a step so small that fractions alone can make it.
+    """
+    equal = [Fraction(1)] * len(spells) if weights is None else list(weights)
+    area, variance, end = area_under_curve(spells, equal, horizon)
+    if not spells or (max(s.duration for s in spells) < horizon and end > 0):
+        return None
+    if weights is not None:
+        step = Fraction(1, 10**15)
+        variance = Fraction(0)
+        for i, weight in enumerate(equal):
+            moved = [*equal[:i], weight + step, *equal[i + 1 :]]
+            slope = (area_under_curve(spells, moved, horizon)[0] - area) / step
+            variance += (weight * slope) ** 2
+    return float(area), float(variance)

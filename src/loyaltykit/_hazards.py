@@ -7,16 +7,18 @@ taken as already checked.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
 
+from loyaltykit import _codes, _variance
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-Times = IntArray | FloatArray
+Times = npt.NDArray[Any]  # 64-bit integers or floats
 
 _BLOCK = 1 << 18  # groups or pairs by times that are worked on at once: two megabytes an array
 
@@ -24,8 +26,7 @@ _BLOCK = 1 << 18  # groups or pairs by times that are worked on at once: two meg
 class Cells(NamedTuple):
     """Subjects by group, duration, event and entry (0, or None for all, is from the beginning).
 
-    ``n`` says how many each stands for. ``weight`` and ``square`` are the sums of their weights and
-    of the squares of these, where they are weighted.
+    ``n`` says how many each stands for.
     """
 
     group: IntArray
@@ -33,8 +34,6 @@ class Cells(NamedTuple):
     event: BoolArray
     entry: Times | None
     n: IntArray
-    weight: FloatArray | None = None
-    square: FloatArray | None = None
 
 
 class Overall(NamedTuple):
@@ -80,7 +79,7 @@ def overall(cells: Cells, size: int) -> Overall:
     Parameters
     ----------
     cells : Cells
-        The subjects; weights do not count.
+        The subjects.
     size : int
         How many groups there are; a group may have no subject.
 
@@ -90,6 +89,8 @@ def overall(cells: Cells, size: int) -> Overall:
         Without a degree of freedom the statistic and p are NaN.
     """
     expected, products = np.zeros(size), np.zeros((size, size))
+    if not size:
+        return Overall(expected, np.nan, 0, np.nan)
     for deaths, at_risk in _risk_sets(cells, size, size):
         total, died = at_risk.sum(axis=0), deaths.sum(axis=0)
         shares = at_risk / total  # somebody is at risk at the time of an event
@@ -118,7 +119,7 @@ def pairwise(cells: Cells, size: int, one: IntArray, other: IntArray) -> Pairwis
     Parameters
     ----------
     cells : Cells
-        The subjects; weights do not count.
+        The subjects.
     size : int
         How many groups there are.
     one, other : array of shape (pairs,)
@@ -140,9 +141,7 @@ def pairwise(cells: Cells, size: int, one: IntArray, other: IntArray) -> Pairwis
     tested = variance > 0.0
     apart = subjects(cells, size)[1][one] - expected
     statistic = np.divide(apart * apart, variance, out=np.full(len(one), np.nan), where=tested)
-    return Pairwise(
-        expected, reference, statistic, tested.astype(np.int64), chdtrc(1.0, statistic)
-    )
+    return Pairwise(expected, reference, statistic, tested.astype(np.int64), chdtrc(1.0, statistic))
 
 
 def _spread(deaths: FloatArray, total: FloatArray) -> FloatArray:
@@ -158,14 +157,15 @@ def _components(linked: BoolArray) -> IntArray:
         steps = reached.astype(np.float32)
         further = steps @ steps > 0.0
         if (further == reached).all():
-            return reached.argmax(axis=1)
+            first: IntArray = reached.argmax(axis=1)
+            return first
         reached = further
 
 
 # ---- who is at risk -----------------------------------------------------------------------------
 
 
-def exposed(cells: Cells, times: Times) -> tuple[IntArray, IntArray]:
+def _exposed(cells: Cells, times: Times) -> tuple[IntArray, IntArray]:
     """Return the first of the times at which each cell is at risk, and the first after the last.
 
     Who enters at a time is at risk after it, and who was there from the beginning at time 0 too.
@@ -181,7 +181,11 @@ class _Changes(NamedTuple):
 
     time: IntArray
     group: IntArray
-    by: IntArray
+    by: FloatArray
+
+    def taken(self, rows: slice | IntArray | BoolArray) -> _Changes:
+        """Return some of the changes."""
+        return _Changes(self.time[rows], self.group[rows], self.by[rows])
 
 
 def _risk_sets(cells: Cells, size: int, height: int) -> Iterator[tuple[FloatArray, FloatArray]]:
@@ -189,36 +193,35 @@ def _risk_sets(cells: Cells, size: int, height: int) -> Iterator[tuple[FloatArra
 
     The height is that of the arrays that the caller makes of them, by which the runs are cut.
     """
-    times = np.unique(cells.duration[cells.event])
-    start, stop = exposed(cells, times)
+    times = _codes.unique(cells.duration[cells.event])
+    start, stop = _exposed(cells, times)
     width = max(_BLOCK // max(height, 1), 1)
     moves = _Changes(
         np.concatenate((start, stop)),
         np.concatenate((cells.group, cells.group)),
-        np.concatenate((cells.n, -cells.n)),
+        np.concatenate((cells.n, -cells.n)).astype(np.float64),
     )
-    ends = _Changes(*(part[cells.event] for part in (stop - 1, cells.group, cells.n)))
+    ends = _Changes(stop - 1, cells.group, cells.n.astype(np.float64)).taken(cells.event)
     before = np.zeros((size, 1))
-    for moved, ended in zip(
+    for moved, deaths in zip(
         _counted(moves, size, len(times), width),
         _counted(ends, size, len(times), width),
         strict=True,
     ):
         at_risk = before + np.cumsum(moved, axis=1)
         before = at_risk[:, -1:]
-        yield ended, at_risk
+        yield deaths, at_risk
 
 
 def _counted(changes: _Changes, size: int, times: int, width: int) -> Iterator[FloatArray]:
     """Return the changes by group and time, for so many times after the other."""
     if times > width:
-        order = np.argsort(changes.time, kind="stable")
-        changes = _Changes(*(part[order] for part in changes))
+        changes = changes.taken(np.argsort(changes.time, kind="stable"))
     for low in range(0, times, width):
         wide = min(width, times - low)
         run: slice | BoolArray = changes.time < times  # all that happens, in a single run
         if times > width:
             run = slice(*np.searchsorted(changes.time, (low, low + wide)))
-        time, group, by = (part[run] for part in changes)
-        counted = np.bincount(group * wide + (time - low), weights=by, minlength=size * wide)
-        yield counted.reshape(size, wide)
+        these = changes.taken(run)
+        code = these.group * wide + (these.time - low)
+        yield _variance.sums(code, these.by, size * wide).reshape(size, wide)

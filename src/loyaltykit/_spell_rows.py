@@ -20,10 +20,13 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Times = npt.NDArray[Any]  # int64 or float64
 
+# The columns of spells that an engine has counted; the keys stand before them.
+DURATION, EVENT, ENTRY = (_frame.OWN + name for name in ("duration", "event", "entry"))
 # What may be wrong with a row, in the order in which it is refused.
 BAD_EVENT, BAD_DURATION, BAD_ENTRY, LATE = "bad event", "bad duration", "bad entry", "late entry"
 NO_DURATION, NO_EVENT, NO_WEIGHT, LOST = "no duration", "no event", "no weight", "lost"
-WRONGS = (BAD_EVENT, BAD_DURATION, BAD_ENTRY, LATE, NO_DURATION, NO_EVENT, NO_WEIGHT, LOST)
+BAD = (BAD_EVENT, BAD_DURATION, BAD_ENTRY, LATE)
+WRONGS = (*BAD, NO_DURATION, NO_EVENT, NO_WEIGHT, LOST)
 # Whole durations up to the first are their own codes, without a sort; up to the second always.
 _MOST_WHOLE, _FEW = 1 << 20, 1 << 12
 
@@ -82,23 +85,23 @@ def in_memory(frame: _frame.Frame, asked: Asked, by: Sequence[str], errors: str)
     """Return the spells of a frame."""
     kept, rows, wrong = read_rows(frame, asked, by)
     refuse(asked, wrong.counted, wrong.shown.__getitem__, errors)
-    square = None if rows.weight is None else rows.weight * rows.weight
-    return _spells(kept, by, rows, square)
+    return spells(kept, by, rows)
 
 
-def distinct(frame: _frame.Frame, asked: Asked, by: Sequence[str]) -> Spells:
+def counted(frame: _frame.Frame, asked: Asked, by: Sequence[str]) -> Spells:
     """Return the spells that an engine has counted: N of each, or the sums WEIGHT and SQUARE."""
-    names = (asked.duration, asked.event, asked.entry)
-    duration, event, entry = (None if name is None else frame[name].to_numpy() for name in names)
     n = frame[_frame.N].to_numpy().astype(np.float64)
     _refusals.check_total(asked.counts, float(n.sum()))
-    weight = square = None
+    weight = square = entry = None
     if asked.weights is not None:
         weight, square = (
             frame[name].to_numpy().astype(np.float64) for name in (_frame.WEIGHT, _frame.SQUARE)
         )
-    rows = Rows(_widened(duration), np.asarray(event, dtype=np.bool_), _widened(entry), n, weight)
-    return _spells(frame, by, rows, square)
+    if asked.entry is not None:
+        entry = _widened(frame[ENTRY].to_numpy())
+    event = frame[EVENT].to_numpy().astype(np.bool_)
+    rows = Rows(_widened(frame[DURATION].to_numpy()), event, entry, n, weight)
+    return spells(frame, by, rows, square)
 
 
 # ---- rows ---------------------------------------------------------------------------------------
@@ -243,9 +246,12 @@ def refuse(
 # ---- counting -----------------------------------------------------------------------------------
 
 
-def _spells(
-    frame: _frame.Frame, by: Sequence[str], rows: Rows, square: FloatArray | None
+def spells(
+    frame: _frame.Frame, by: Sequence[str], rows: Rows, square: FloatArray | None = None
 ) -> Spells:
+    """Return the distinct spells of rows; ``square`` where these are sums already."""
+    if square is None and rows.weight is not None:
+        square = rows.weight * rows.weight
     groups = _frame.group(frame, by)
     made = cells(groups.codes if by else None, groups.size, _alike(rows), square)
     return Spells(groups.keys, groups.size, *made)

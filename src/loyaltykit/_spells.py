@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from loyaltykit import _checks, _frame, _results, _sources, _spell_rows
+from loyaltykit import (
+    _checks,
+    _dask,
+    _frame,
+    _results,
+    _sources,
+    _spell_partitions,
+    _spell_queries,
+    _spell_rows,
+)
 from loyaltykit.errors import ParameterError
 
 Spells = _spell_rows.Spells
@@ -41,4 +50,9 @@ def read(
         _checks.check_columns({**asked.named, **_checks.by_roles(keys)}, columns)
         if isinstance(source, _frame.EagerFrame):
             return _spell_rows.in_memory(source, asked, keys, errors)
-        raise TypeError  # lazy and distributed engines follow
+        if isinstance(source, _dask.Partitions):
+            frame = _spell_partitions.distinct_spells(source, asked, keys, errors)
+        else:
+            query = _sources.only(source, [*asked.named.values(), *keys])
+            frame = _spell_queries.distinct_spells(query, asked, keys, errors)
+    return _spell_rows.counted(frame, asked, keys)

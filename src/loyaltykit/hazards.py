@@ -147,7 +147,8 @@ def logrank(
     >>> table = lk.logrank(lives, "months", "left", by="plan")
     >>> table[["plan", "n", "events", "expected", "statistic", "df", "p_value"]].round(3)
         plan  n  events  expected  statistic  df  p_value
-    0  month  3       3     1.4          ...
+    0  month  3       3       1.4      3.459   1    0.063
+    1   year  3       1       2.6      3.459   1    0.063
     """
     _checks.check_choice("adjust", adjust, _adjustment.ADJUSTMENTS)
     if not isinstance(pairwise, bool):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loyaltykit import _checks, _frame, _hazards, _horizons, _intervals, _results, _spells
+from loyaltykit import _checks, _frame, _horizons, _intervals, _results, _spells, _survival
 from loyaltykit.errors import ParameterError
 
 _METRIC, _METHOD, _UNIT = "restricted_mean", "normal", "duration"
@@ -137,7 +137,7 @@ def restricted_mean(
     >>> table = lk.restricted_mean(lives, "months", "left", horizon=10)
     >>> table[["n", "events", "estimate", "std_error"]].round(3)
        n  events  estimate  std_error
-    0  4       2     7.250      1.566
+    0  4       2      7.25      1.606
     """
     until = _checks.check_positive("horizon", horizon)
     level = _checks.check_confidence_level(confidence_level)
@@ -151,13 +151,17 @@ def restricted_mean(
         weights=weights,
         errors=errors,
     )
-    cells = _hazards.Cells(*spells[2:])
-    area = _horizons.restricted_mean(cells, spells.size, until)
+    table = _survival.life_table(
+        *(spells.group, spells.duration, spells.event, spells.entry, spells.n, spells.size)
+    )
+    weighted = None
+    if spells.weight is not None and spells.square is not None:
+        weighted = _horizons.Weights(spells.event, spells.weight, spells.square)
+    area = _horizons.restricted_mean(table, until, weighted)
     _check_observed(area, until)
-    happened = cells._replace(event=cells.event & (cells.duration <= until))
-    n, events = _hazards.subjects(happened, spells.size)
+    n, events = _horizons.numbers(table, until)
     margin = _intervals.normal_quantile(level) * area.std_error
-    columns = {
+    columns: dict[str, Any] = {
         "metric": _METRIC,
         "n": n,
         "n_missing": np.zeros(spells.size, dtype=np.int64),
@@ -180,6 +184,7 @@ def _check_observed(area: _horizons.Area, horizon: float) -> None:
     if some.any() and np.isnan(area.estimate[some]).all():
         msg = (
             f"horizon={horizon:g} is beyond the longest duration, {area.longest[some].max():g}, at "
-            "which some were still there: how their curve goes on is not known. Name an earlier one."
+            "which some were still there: how their curve goes on is not known. Name an earlier "
+            "one."
         )
         raise ParameterError(msg)
