@@ -111,6 +111,11 @@ def test_contributing_has_a_line_on_every_file() -> None:
 # ---- the pages ----------------------------------------------------------------------------------
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+METRICS = ["nps", "csat", "ces", "churn", "cohorts", "survival"]
+PARTS = [
+    *("What it answers", "Definition", "Example", "What counts as missing"),
+    *("What changes the number", "How sure", "Other tools", "Common mistakes", "Read beside it"),
+]
 
 
 def anchors(page: Path) -> set[str]:
@@ -142,6 +147,13 @@ def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     names = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md"]
     assert [name for name in names if f"]({name})" not in index] == []
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_pages_of_metrics_have_the_same_parts(name: str) -> None:
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    headings = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
+    assert [heading for heading in headings if heading in PARTS] == PARTS
 
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
