@@ -1042,6 +1042,63 @@ def customer_lifetimes(
     return found
 
 
+def contract_lifetimes(
+    contracts: Contracts,
+    gap: int,
+    observed_until: dt.datetime,
+    observed_from: dt.date | None = None,
+) -> dict[Any, tuple[dt.date, int, bool, int]]:
+    """Return start, duration, event and entry of each customer, from the close of day to the next.
+
+    Observed up to, without, that moment, which is when the last day closes.
+    """
+    last = (observed_until - dt.timedelta(microseconds=1)).date()
+    known = last - dt.timedelta(days=gap)  # after its close, nobody is known to have left
+    found = {}
+    for customer in sorted({who for who, _, _ in contracts}):
+        mine = [row for row in contracts if row[0] == customer and row[1] <= observed_until]
+        for life in _lives(mine, gap, observed_until):
+            begins, first, reach = life
+            if begins >= observed_until or begins.date() > known:
+                continue
+            event = reach < known
+            entry = 0
+            if observed_from is not None:
+                opens = observed_from - dt.timedelta(days=1)  # closes as observation begins
+                if reach < opens and begins.date() < observed_from:
+                    continue
+                entry = max((opens - first).days, 0)
+            length = (reach - first).days + 1 if event else (known - first).days
+            found[customer] = (begins.date(), length, event, entry)
+            break
+    return found
+
+
+def _lives(
+    contracts: Contracts, gap: int, observed_until: dt.datetime
+) -> list[tuple[dt.datetime, dt.date, dt.date]]:
+    """Return of each lifetime its start, and the first and the last day that it closes with."""
+    lives: list[tuple[dt.datetime, dt.date, dt.date]] = []
+    silent: int | None = None  # days that closed without a contract; None before the first
+    day = min((start for _, start, _ in contracts), default=observed_until).date()
+    day -= dt.timedelta(days=1)
+    opens = midnight(day)
+    while opens < observed_until:
+        closes = min(opens + dt.timedelta(days=1), observed_until)
+        starts = [start for _, start, _ in contracts if opens < start <= closes]
+        if starts and (silent is None or silent > gap):
+            lives.append((min(starts), day, day - dt.timedelta(days=1)))
+        if starts or in_force(contracts, closes):
+            begins, first, _ = lives[-1]
+            here = bool(in_force(contracts, closes))
+            silent = 0 if here else 1
+            lives[-1] = (begins, first, day if here else day - dt.timedelta(days=1))
+        elif silent is not None:
+            silent += 1
+        day, opens = day + dt.timedelta(days=1), closes
+    return lives
+
+
 def gaps(log: Sequence[tuple[Any, dt.date]], as_of: dt.date) -> dict[int, int]:
     """Return how many silences there are of each length."""
     found: dict[int, int] = {}

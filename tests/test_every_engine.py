@@ -209,10 +209,13 @@ def test_flow_cases_against_naive_loops(freq: str) -> None:
     )
 
 
+def contract_rows() -> list[tuple[int, dt.datetime, dt.datetime | None]]:
+    return [(who, oracles.midnight(a), oracles.midnight(b) if b else None) for who, a, b in SPANS]
+
+
 @pytest.mark.parametrize("freq", FREQUENCIES)
 def test_contract_cases_against_naive_loops(freq: str) -> None:
-    rows = [(who, oracles.midnight(a), oracles.midnight(b) if b else None) for who, a, b in SPANS]
-    flow = oracles.contract_flow(rows, freq, dt.datetime(2026, 6, 1))
+    flow = oracles.contract_flow(contract_rows(), freq, dt.datetime(2026, 6, 1))
     hidden = ("key", "due", "not_renewed")
     same_as_oracle(
         reference(f"contract_flow_by_{freq}"),
@@ -270,6 +273,23 @@ def test_history_cases_against_naive_loops() -> None:
         for customer, (start, duration, event) in lives.items()
     ]
     same_as_oracle(reference("lifetimes_of_the_log"), naive)
+
+
+def test_lifetimes_of_contracts_against_naive_loops() -> None:
+    until = oracles.midnight(dt.date(2026, 6, 1))
+    for name, gap, since in (
+        ("lifetimes_of_contracts", 0, None),
+        ("lifetimes_of_contracts_from_a_day_on", 0, dt.date(2026, 1, 2)),
+        ("lifetimes_of_contracts_with_a_gap", 21, dt.date(2025, 12, 11)),
+        ("lifetimes_of_contracts_in_a_zone", 2, None),
+    ):
+        columns = ["start", "duration", "event", *([] if since is None else ["entry"])]
+        lives = oracles.contract_lifetimes(contract_rows(), gap, until, since)
+        naive = [
+            {"id": who, **dict(zip(columns, life, strict=False))} for who, life in lives.items()
+        ]
+        assert len({row["event"] for row in naive}) == 2
+        same_as_oracle(reference(name), naive)
 
 
 def test_cases_written_out() -> None:

@@ -8,7 +8,7 @@ import warnings
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from numpy.random import Generator, default_rng
 
@@ -304,6 +304,15 @@ def check_name(name: str, value: object) -> str:
     if not isinstance(value, str):
         wrong_type(name, value, "a column name (a string)")
     return value
+
+
+def check_log(as_of: object, tz: object, errors: object) -> dict[str, Any]:
+    """Return how a log is to be read, as the functions that read one take it."""
+    return {
+        "as_of": as_of,
+        "tz": check_zone(tz),
+        "errors": check_choice("errors", errors, ("raise", "coerce")),
+    }
 
 
 def check_definable(name: str, value: object) -> str:
