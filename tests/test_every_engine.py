@@ -486,7 +486,7 @@ REFUSALS: dict[str, Refusal] = {
     "counts that are negative": (
         lambda e: lk.nps(e.frame({"nps": [9, 3], "n": [4, -2]}), "nps", counts="n"),
         DataError,
-        r"^counts='n': 1 row without a whole number of answers, 0 or more: -2",
+        r"^counts='n': 1 row without a whole number, 0 or more: -2",
     ),
     "answers without a date": (
         lambda e: lk.nps(

@@ -28,6 +28,7 @@ from loyaltykit.scoring import rfm
 from loyaltykit.segments import attach_segments
 from loyaltykit.stages import lifecycle_stage
 from loyaltykit.survey import ces, csat, nps
+from loyaltykit.survival import survival_curve, survival_quantile
 from loyaltykit.tallies import tally
 from loyaltykit.tiers import loyalty_tier
 from loyaltykit.transitions import tier_transitions
@@ -71,6 +72,8 @@ __all__ = [
     "rfm",
     "scorecard",
     "scorecard_matrix",
+    "survival_curve",
+    "survival_quantile",
     "tally",
     "tier_transitions",
     "to_records",

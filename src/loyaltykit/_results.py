@@ -112,14 +112,14 @@ COMPARE_PAIRED = (
     *("metric", "level", "reference", "n", "n_reference", "n_missing"),
     *COMPARE[COMPARE.index("estimate") :],
 )
+SURVIVAL_COUNTS = ("duration", "at_risk", "events", "censored", "entered")
+SURVIVAL = (*SURVIVAL_COUNTS, *ESTIMATES, *WORDS[:-1])
+SURVIVAL_WEIGHTED = (*SURVIVAL_COUNTS, "w_at_risk", "w_events", *ESTIMATES, *WORDS[:-1])
+SURVIVAL_QUANTILE = ("share", "estimate", "ci_low", "ci_high", *WORDS[:-1])
 RAKED = ("weight", "converged", "iterations", "design_effect", "weight_max")  # added to the rows
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
-# Columns of the tables that the design promises: a key of that name could never be told from them.
-_PROMISED = (
-    "part",
-    *("duration", "at_risk", "events", "censored", "entered"),
-)
+# A key of such a name could never be told from a column of a result table.
 RESERVED = frozenset(
     (
         *NPS,
@@ -141,7 +141,8 @@ RESERVED = frozenset(
         *COMPARE,
         *SCORECARD,
         *EXPLAIN_CHANGE,
-        *_PROMISED,
+        *SURVIVAL_WEIGHTED,
+        *SURVIVAL_QUANTILE,
     )
 )
 

@@ -5,6 +5,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "DroppedRowsWarning",
+    "EmptyRiskSetWarning",
     "LoyaltyKitError",
     "ParameterError",
     "ScaleWarning",
@@ -37,3 +38,7 @@ class DroppedRowsWarning(UserWarning):
 
 class ConvergenceWarning(UserWarning):
     """An iteration stopped before it met its aim: what it returns is not what was asked."""
+
+
+class EmptyRiskSetWarning(UserWarning):
+    """Everyone at risk had the event, and more come under observation later: the curve stays 0."""

@@ -1,0 +1,287 @@
+"""Kernels of survival: from distinct spells to life tables, Kaplan-Meier curves and quantiles.
+
+Arrays in, arrays out. A table has a row for duration 0 and for every time of exit or late entry in
+each group; the rows of a group follow one another in order of time. Running sums and products stop
+at the end of each group.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import _codes, _intervals, _variance
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Times = npt.NDArray[Any]  # int64 or float64
+
+METHODS = ("log-log", "log", "plain")
+# Two shares that differ by less are the same one, written in another way.
+_SAME = 1e-8
+
+
+class Table(NamedTuple):
+    """Counts by group and time, and where each spell enters and leaves.
+
+    ``first`` is the first row of every group; ``enters`` is None where nobody comes late.
+    """
+
+    group: IntArray
+    duration: Times
+    at_risk: IntArray
+    events: IntArray
+    censored: IntArray
+    entered: IntArray
+    first: IntArray
+    leaves: IntArray
+    enters: IntArray | None
+
+
+class Curve(NamedTuple):
+    """Survival, and the variance of its logarithm; NaN where there is none."""
+
+    survival: FloatArray
+    variance: FloatArray
+
+
+class Weighted(NamedTuple):
+    """Sums of weights beside the counts of a table."""
+
+    at_risk: FloatArray
+    events: FloatArray
+
+
+# ---- counts -------------------------------------------------------------------------------------
+
+
+def life_table(
+    group: IntArray,
+    duration: Times,
+    event: BoolArray,
+    entry: Times | None,
+    n: IntArray,
+    size: int,
+) -> Table:
+    """Return who is at risk, leaves with and without an event, and enters, at every time."""
+    none = np.zeros(1, dtype=duration.dtype)
+    times = np.unique(np.concatenate([none, duration, none if entry is None else entry]))
+    width = len(times)
+    leaves = group * width + np.searchsorted(times, duration)
+    starts = np.arange(size, dtype=np.int64) * width
+    enters = None if entry is None else group * width + np.searchsorted(times, entry)
+    every = [starts, leaves] if enters is None else [starts, leaves, enters]
+    rows = _codes.distinct(np.concatenate(every), size * width)
+    leaves, first = np.searchsorted(rows, leaves), np.searchsorted(rows, starts)
+    of_group, at = np.divmod(rows, width)
+    exits, events = (_counted(leaves, part, len(rows)) for part in (n, np.where(event, n, 0)))
+    if enters is None:
+        entered = np.zeros(len(rows), dtype=np.int64)
+        entered[first] = _counted(group, n, size)
+    else:
+        enters = np.searchsorted(rows, enters)
+        entered = _counted(enters, n, len(rows))
+    late = entered.copy()
+    late[first] = 0
+    # Sums over all groups: every group's own end at 0, and whole numbers lose nothing.
+    at_risk = _from_here_on(exits - late)
+    ends = np.append(first[1:], len(rows))
+    at_risk = at_risk - np.append(at_risk, 0)[ends][of_group]
+    return Table(
+        *(of_group, times[at], at_risk, events, exits - events, entered),
+        *(first, leaves, enters),
+    )
+
+
+def _counted(codes: IntArray, n: IntArray, size: int) -> IntArray:
+    # Of whole numbers below 2**53, which floats add up exactly.
+    return _variance.sums(codes, n.astype(np.float64), size).astype(np.int64)
+
+
+def _from_here_on(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the sum of each value and all that follow."""
+    return np.cumsum(values[::-1])[::-1]
+
+
+# ---- running sums and products within groups ----------------------------------------------------
+
+
+def _running(values: FloatArray, table: Table, combine: Any) -> FloatArray:
+    """Return the sum, or product, of each value and those before it in its group.
+
+    Values are combined over distances of 1, 2, 4, ..., so that groups do not touch one another as
+    they would in differences of one long sum.
+    """
+    if len(table.first) <= 1:
+        made: FloatArray = combine.accumulate(values)
+        return made
+    place = np.arange(len(values)) - table.first[table.group]
+    made, step, longest = values.copy(), 1, int(place.max(initial=0))
+    while step <= longest:
+        inside = np.flatnonzero(place >= step)
+        made[inside] = combine(made[inside], made[inside - step])
+        step *= 2
+    return made
+
+
+def _remaining(values: FloatArray, table: Table) -> FloatArray:
+    """Return the sum of each value and those after it in its group."""
+    ends = np.append(table.first[1:], len(values))
+    backwards = table._replace(
+        group=len(table.first) - 1 - table.group[::-1], first=(len(values) - ends)[::-1]
+    )
+    return _running(values[::-1], backwards, np.add)[::-1]
+
+
+# ---- curves -------------------------------------------------------------------------------------
+
+
+def kaplan_meier(table: Table) -> Curve:
+    """Return the product-limit estimate with Greenwood's variance."""
+    at_risk, events = table.at_risk.astype(np.float64), table.events.astype(np.float64)
+    survival = _survival(table, at_risk, events)
+    return _known(table, survival, _running(_increments(at_risk, events), table, np.add))
+
+
+def weigh(table: Table, event: BoolArray, weight: FloatArray) -> Weighted:
+    """Return the sums of weights at risk and of those with an event."""
+    size = len(table.group)
+    late = np.zeros(size) if table.enters is None else _late(table, weight)
+    exits = _variance.sums(table.leaves, weight, size)
+    events = _variance.sums(table.leaves, np.where(event, weight, 0.0), size)
+    # From the end: what a few of little weight weigh at last is then not a rest of rounding.
+    at_risk = _remaining(exits, table) - _remaining(late, table)
+    at_risk = np.where(table.at_risk > 0, np.maximum(at_risk, events), 0.0)
+    return Weighted(at_risk, np.where(table.events == table.at_risk, at_risk, events))
+
+
+def weighted_kaplan_meier(
+    table: Table, sums: Weighted, event: BoolArray, square: FloatArray
+) -> Curve:
+    r"""Return the weighted product-limit estimate with the variance of its infinitesimal jackknife.
+
+    That is the sum of w^2 U^2 over all spells, where U is how much the estimate moves with a spell:
+
+        U(t) / S(t) = G(min(t, x)) - G(entry) - [event at x <= t] / (Y(x) - D(x)),
+
+    G the running sum of D / (Y (Y - D)). Those who have left by t add a fixed square each; those
+    still at risk add w^2 (G(t) - G(entry))^2, which needs only three sums over them.
+    """
+    survival = _survival(table, sums.at_risk, sums.events)
+    hazard = _running(_increments(sums.at_risk, sums.events), table, np.add)
+    size = len(table.group)
+    left = sums.at_risk - sums.events
+    jump = np.divide(1.0, left, out=np.zeros(size), where=left > 0)
+    entry = np.zeros(len(square))
+    if table.enters is not None:
+        late = table.enters > table.first[table.group[table.enters]]
+        entry = np.where(late, hazard[table.enters], 0.0)
+    moved = hazard[table.leaves] - entry - np.where(event, jump[table.leaves], 0.0)
+    gone = _variance.sums(table.leaves, square * moved * moved, size)
+    variance = _running(gone, table, np.add)
+    exits = _variance.sums(table.leaves, square, size)
+    staying = _remaining(exits, table) - exits
+    if table.enters is not None:
+        came = _late(table, square)
+        staying = staying - (_remaining(came, table) - came)
+    variance = variance + staying * hazard * hazard
+    if table.enters is not None:
+        cross, own = (
+            _staying(table, table.enters, square * part) for part in (entry, entry * entry)
+        )
+        variance = variance - 2.0 * hazard * cross + own
+    return _known(table, survival, np.maximum(variance, 0.0))
+
+
+def _survival(table: Table, at_risk: FloatArray, events: FloatArray) -> FloatArray:
+    # 1 where nobody is at risk: nobody could leave.
+    kept = np.divide(at_risk - events, at_risk, out=np.ones(len(events)), where=at_risk > 0)
+    return _running(kept, table, np.multiply)
+
+
+def _increments(at_risk: FloatArray, events: FloatArray) -> FloatArray:
+    """Return D / (Y (Y - D)) where somebody stays."""
+    divisor = at_risk * (at_risk - events)
+    return np.divide(events, divisor, out=np.zeros(len(events)), where=divisor > 0)
+
+
+def _known(table: Table, survival: FloatArray, variance: FloatArray) -> Curve:
+    """Return a curve with NaN where there is nobody in a group, and no variance where it is 0."""
+    somebody = np.maximum.reduceat(table.entered, table.first) > 0 if len(table.first) else None
+    if somebody is None:
+        return Curve(survival, variance)
+    known = somebody[table.group]
+    survival = np.where(known, survival, np.nan)
+    return Curve(survival, np.where(known & (survival > 0), variance, np.nan))
+
+
+def _late(table: Table, values: FloatArray) -> FloatArray:
+    """Return the sums of those who enter late, by the row of their entry."""
+    enters = table.first if table.enters is None else table.enters
+    made = _variance.sums(enters, values, len(table.group))
+    made[table.first] = 0.0
+    return made
+
+
+def _staying(table: Table, enters: IntArray, values: FloatArray) -> FloatArray:
+    """Return the sum over those who entered up to a row's time and leave after it.
+
+    The values are 0 for all who entered before the first event, and so is then the sum.
+    """
+    size = len(table.group)
+    came, left = (_variance.sums(rows, values, size) for rows in (enters, table.leaves))
+    return _running(came - left, table, np.add)
+
+
+def std_error(curve: Curve) -> FloatArray:
+    """Return the standard error of survival."""
+    return curve.survival * np.sqrt(curve.variance)
+
+
+def interval(curve: Curve, method: str, confidence_level: float) -> tuple[FloatArray, FloatArray]:
+    """Return pointwise limits; NaN where survival is 0 or 1."""
+    inside = (curve.survival > 0) & (curve.survival < 1)
+    survival = np.where(inside, curve.survival, 0.5)
+    reach = _intervals.normal_quantile(confidence_level) * np.sqrt(
+        np.where(inside, curve.variance, 0.0)
+    )
+    with np.errstate(over="ignore"):  # a reach without end leads to 0 and 1
+        if method == "log-log":
+            bend = np.exp(reach / -np.log(survival))
+            low, high = survival**bend, survival ** (1.0 / bend)
+        elif method == "log":
+            low, high = survival * np.exp(-reach), survival * np.exp(reach)
+        else:
+            low, high = survival * (1.0 - reach), survival * (1.0 + reach)
+    low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
+    return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
+
+
+# ---- quantiles ----------------------------------------------------------------------------------
+
+
+def first_at_most(
+    values: FloatArray, level: float, duration: FloatArray, first: IntArray
+) -> FloatArray:
+    """Return for each group the time at which its values first reach a level from above.
+
+    Where they stay at that level for a while, it is the middle of that stretch; NaN where they do
+    not reach it. ``first`` is the first row of every group.
+    """
+    if not len(first):
+        return np.zeros(0)
+    size, place = len(values), np.arange(len(values))
+    last = np.append(first[1:], size) - 1
+    with np.errstate(invalid="ignore"):  # NaN is nowhere near
+        reached, level_with = values <= level + _SAME, np.abs(values - level) <= _SAME
+    begins = np.minimum.reduceat(np.where(reached, place, size), first)
+    found = begins < size
+    begins = np.where(found, begins, 0)
+    # The first row after the beginning that is on another level, else the last of the group.
+    other = np.append(np.where(level_with, size, place), size)
+    leaves = np.minimum.accumulate(other[::-1])[::-1][begins]
+    ends = np.where(level_with[begins], np.minimum(leaves, last), begins)
+    return np.where(found, (duration[begins] + duration[ends]) / 2.0, np.nan)
