@@ -25,6 +25,7 @@ PUBLIC = {
     *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
     *("scorecard", "scorecard_matrix", "to_records"),
     *("explain_change", "quick_ratio", "survival_curve", "survival_quantile"),
+    *("logrank", "restricted_mean"),
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -54,6 +55,8 @@ POSITIONAL = {
     "quick_ratio": ["flow"],
     "survival_curve": ["data", "duration", "event"],
     "survival_quantile": ["result"],
+    "logrank": ["data", "duration", "event"],
+    "restricted_mean": ["data", "duration", "event"],
     "pool": ["result"],
     "compare": ["result", "across"],
     "explain_change": ["result", "across"],
@@ -142,6 +145,10 @@ SURVIVAL = [
 
 def curve(engine: Engine, **options: Any) -> Any:
     return lk.survival_curve(engine.frame(SPELLS), "months", "left", **options)
+
+
+def means(engine: Engine, **options: Any) -> Any:
+    return lk.restricted_mean(engine.frame(SPELLS), "months", "left", horizon=4, **options)
 
 
 # Every table that reports on groups, written out in full.
@@ -281,6 +288,24 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "weighted survival": (
         lambda e: curve(e, weights="weight"),
         [*SURVIVAL[:5], "w_at_risk", "w_events", *SURVIVAL[5:]],
+    ),
+    "logrank": (
+        lambda e: lk.logrank(e.frame(SPELLS), "months", "left", by="sector"),
+        ["sector", "n", "events", "expected", "statistic", "df", "p_value", "method"],
+    ),
+    "logrank of pairs": (
+        lambda e: lk.logrank(e.frame(SPELLS), "months", "left", by="sector", pairwise=True),
+        [
+            *("sector", "reference", "n", "n_reference", "events", "events_reference"),
+            *("expected", "expected_reference", "statistic", "df", "p_value"),
+            *("p_adjusted", "adjust", "method"),
+        ],
+    ),
+    "restricted mean": (lambda e: means(e, by="sector"), ["sector", *metric("events")]),
+    "weighted restricted mean": (lambda e: means(e, weights="weight"), metric("events")),
+    "compare restricted means": (
+        lambda e: lk.compare(means(e, by="sector"), "sector"),
+        ["metric", "sector", *COMPARE],
     ),
     "quantiles of survival": (
         lambda e: lk.survival_quantile(curve(e, by="sector"), share=[0.25, 0.5]),

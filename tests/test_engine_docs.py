@@ -160,12 +160,17 @@ SPELLS: dict[str, list[Any]] = {
     "left": [True, False, True],
     "weight": [0.5, 2.0, 1.0],
     "n": [4, 1, 2],
+    "plan": ["a", "b", "b"],
 }
 FLOW = log(lk.customer_flow)
 
 
+def spells(function: Callable[..., Any], **options: Any) -> Call:
+    return lambda engine: function(engine.frame(SPELLS), "months", "left", **options)
+
+
 def curve(**options: Any) -> Call:
-    return lambda engine: lk.survival_curve(engine.frame(SPELLS), "months", "left", **options)
+    return spells(lk.survival_curve, **options)
 
 
 GAP = log(lk.inactivity_gap)
@@ -196,6 +201,8 @@ CALLS: dict[str, Call] = {
     "customer_lifetimes": log(functools.partial(lk.customer_lifetimes, gap=30)),
     "inactivity_gap": GAP,
     "survival_curve": curve(),
+    "logrank": spells(lk.logrank, by="plan"),
+    "restricted_mean": spells(lk.restricted_mean, horizon=4),
     "survival_quantile": of_table(lk.survival_quantile, curve()),
     "attach_segments": attached,
     "one_answer": log(lk.one_answer),
@@ -390,6 +397,8 @@ QUERIES: dict[str, tuple[Call, int]] = {
     ),
     "curve": (curve(), 2),
     "curve of counts": (curve(counts="n"), 3),
+    "test of counts": (spells(lk.logrank, by="plan", counts="n"), 3),
+    "mean": (CALLS["restricted_mean"], 2),
     "curve with weights": (curve(weights="weight"), 3),
     "one answer of each": (log(lk.one_answer), 1),
     "two answers of each": (CALLS["compare_paired"], 1),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
+import hazard_cases
 import history_cases
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -144,7 +145,7 @@ def test_dtypes_of_pandas_tables(any_engine: Engine, name: str) -> None:
 
 def keys_of(columns: Sequence[str]) -> Sequence[str]:
     """Return the columns before the first that is the library's own, and tiers."""
-    firsts = ("period", "cohort", "metric", "answer", "gap", "duration", "share")
+    firsts = ("period", "cohort", "metric", "answer", "gap", "duration", "share", "n")
     first = min(columns.index(name) for name in firsts if name in columns)
     return [*columns[:first], "from_tier", "to_tier"]
 
@@ -708,6 +709,7 @@ REFUSALS |= {
 # Dask stops at the first partition that refuses: it says so, and counts no other.
 REFUSALS |= history_cases.REFUSALS
 REFUSALS |= spell_cases.REFUSALS
+REFUSALS |= hazard_cases.REFUSALS
 
 IN_ONE_PARTITION = "In one of the partitions: "
 

@@ -64,6 +64,16 @@ WORDS = ("confidence_level", "method", "unit", "definition")
                 *WORDS,
             ),
         ),
+        (_results.RESTRICTED_MEAN, ("metric", "n", "n_missing", "events", *ESTIMATES, *WORDS)),
+        (_results.LOGRANK, ("n", "events", "expected", "statistic", "df", "p_value", "method")),
+        (
+            _results.LOGRANK_PAIRS,
+            (
+                *("reference", "n", "n_reference", "events", "events_reference"),
+                *("expected", "expected_reference", "statistic", "df", "p_value"),
+                *("p_adjusted", "adjust", "method"),
+            ),
+        ),
         (_results.TALLY, ("answer", "n")),
         (_results.TALLY_WEIGHTED, ("cluster", "answer", "n", "weight", "weight_sq")),
         (
@@ -150,6 +160,7 @@ RESERVED = {
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),
     *("duration", "at_risk", "events", "censored", "entered"),
+    *("expected", "n_reference", "events_reference", "expected_reference"),
     *("name", "dimension", "level"),
     *("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
     *("w_promoters", "w_passives", "w_detractors", "w_satisfied", "w_easy", "w_neutral", "w_hard"),

@@ -24,6 +24,7 @@ TIERS = ("prospect", "new", "repeat", "loyal")
 TIERS_AND_LAPSED = ("prospect", "lapsed", "new", "repeat", "loyal")
 STAGES = ("acquisition", "onboarding", "retention", "at_risk", "churned", "advocacy")
 
+AREA = "restricted_mean"  # which is made from a curve, and not from its counts
 # The counts that each metric's estimate is made from: what pool sums.
 COUNTS = {
     "nps": ("promoters", "passives", "detractors"),
@@ -38,7 +39,7 @@ COUNTS = {
     ),
     "quick_ratio": ("gained", "lost"),
     "tier_transitions": ("moved",),
-    "restricted_mean": ("events",),
+    AREA: ("events",),
 }
 # Those that are sums of amounts, and no whole numbers.
 AMOUNTS = frozenset(COUNTS["cohort_revenue"]) - {"retained"}
@@ -101,7 +102,7 @@ CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "en
 # After these: of contracts, and where customers may change groups.
 BRIEF = "joined_and_left"
 MIGRATION = ("migrated_in", "migrated_out")
-RESTRICTED_MEAN = _metric_columns("restricted_mean")
+RESTRICTED_MEAN = _metric_columns(AREA)
 LOGRANK = ("n", "events", "expected", "statistic", "df", "p_value", "method")
 LOGRANK_PAIRS = (
     *("reference", "n", "n_reference", "events", "events_reference"),

@@ -10,7 +10,7 @@ import numpy as np
 from loyaltykit import _checks, _frame, _horizons, _intervals, _results, _spells, _survival
 from loyaltykit.errors import ParameterError
 
-_METRIC, _METHOD, _UNIT = "restricted_mean", "normal", "duration"
+_METHOD, _UNIT = "normal", "duration"
 
 
 def restricted_mean(
@@ -162,7 +162,7 @@ def restricted_mean(
     n, events = _horizons.numbers(table, until)
     margin = _intervals.normal_quantile(level) * area.std_error
     columns: dict[str, Any] = {
-        "metric": _METRIC,
+        "metric": _results.AREA,
         "n": n,
         "n_missing": np.zeros(spells.size, dtype=np.int64),
         "events": events,
