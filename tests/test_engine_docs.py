@@ -104,7 +104,13 @@ LOG: dict[str, list[Any]] = {
 }
 PANEL: dict[str, list[Any]] = {"was": [1, 5, None], "now": [4, 5, 3]}
 SEGMENTS: dict[str, list[Any]] = {"id": [1, 2], "sector": ["B2B", "B2C"]}
-SPELLS: dict[str, list[Any]] = {"months": [1, 2, 2, 3], "left": [True, True, False, False]}
+SPELLS: dict[str, list[Any]] = {
+    "months": [3, 5, 8],
+    "left": [True, False, True],
+    "weight": [0.5, 2.0, 1.0],
+    "n": [4, 1, 2],
+    "plan": ["a", "b", "b"],
+}
 REVENUE: dict[str, list[Any]] = {**LOG, "mrr": [10, 12, 5, 7]}
 
 
@@ -157,13 +163,6 @@ def changed(table: Any) -> Any:
 CUTS: dict[str, Any] = {"scale": (1, 5), "promoter_min": 5, "detractor_max": 3}
 NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
-SPELLS: dict[str, list[Any]] = {
-    "months": [3, 5, 8],
-    "left": [True, False, True],
-    "weight": [0.5, 2.0, 1.0],
-    "n": [4, 1, 2],
-    "plan": ["a", "b", "b"],
-}
 FLOW = log(lk.customer_flow)
 
 
