@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.special import stdtrit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import numpy.typing as npt
 
@@ -851,13 +851,16 @@ def rolling_cell(
     }
 
 
-def ratio_interval(x: list[float], y: list[float], level: float) -> tuple[float, float, float]:
-    """Return a ratio of sums and its limits, from each customer's own deviation."""
+def ratio_interval(
+    x: Sequence[float], y: Sequence[float], level: float
+) -> tuple[float, float, float, float]:
+    """Return a ratio of sums, its error and its limits, from each customer's own deviation."""
     ratio, n = sum(y) / sum(x), len(x)
     deviations = [(b - ratio * a) / sum(x) for a, b in zip(x, y, strict=True)]
     error = math.sqrt(n / (n - 1) * sum(d * d for d in deviations))
-    margin = float(stdtrit(n - 1, (1 + level) / 2)) * error
-    return ratio, ratio - margin, ratio + margin
+    worth = sum(x) ** 2 / sum(a * a for a in x)  # as many equal customers
+    margin = float(stdtrit(worth - 1, (1 + level) / 2)) * error
+    return ratio, error, ratio - margin, ratio + margin
 
 
 def pool(
@@ -1157,3 +1160,126 @@ def welch(one: list[int], other: list[int], level: float) -> tuple[float, float,
     df = (v + w) ** 2 / (v * v / f + w * w / g)
     margin = float(stats.t.ppf(level, df)) * math.sqrt(v + w)
     return df, first - second - margin, first - second + margin
+
+
+# ---- Revenue -------------------------------------------------------------------------------------
+
+Amounts = dict[Any, float]
+
+
+def moved(
+    start: Amounts, end: Amounts, ever: set[Any], people: set[Any], referred: Collection[Any]
+) -> dict[str, Any]:
+    """Tell what the customers of a group pay at both ends of a span, one after another."""
+    names = ("start", "new", "expansion", "contraction", "churned", "reactivation", "end")
+    sums: dict[str, Any] = dict.fromkeys((*names, "n", "retained"), 0)
+    units = []
+    for who in sorted(people & {*start, *end}, key=str):
+        before, after = start.get(who, 0.0), end.get(who, 0.0)
+        if not before and not after:
+            continue
+        sums["start"] += before
+        sums["end"] += after
+        if before:
+            sums["n"] += 1
+            sums["retained"] += after > 0
+            sums["expansion"] += max(after - before, 0.0)
+            sums["contraction" if after else "churned"] += max(before - after, 0.0)
+            units.append((before, after, "base"))
+        elif who in ever:
+            sums["reactivation"] += after
+            units.append((0.0, after, "returned"))
+        else:
+            sums["new"] += after
+            units.append((0.0, after, "referred" if who in referred else "new"))
+    return {**sums, "units": units}
+
+
+def revenue_rates(row: dict[str, Any]) -> dict[str, float | None]:
+    """Return the rates of such a row, from its customers one by one."""
+    units = row["units"]
+    base = float(sum(x for x, _, _ in units))
+    if not base:
+        return dict.fromkeys(("grr", "nrr", "counted", "earned_growth"))
+
+    def kept(*kinds: str) -> float:
+        return 100 * float(sum(y for _, y, kind in units if kind in kinds)) / base
+
+    return {
+        "grr": 100 * sum(min(x, y) for x, y, _ in units) / base,
+        "nrr": kept("base"),
+        "counted": kept("base", "returned"),
+        "earned_growth": kept("base", "referred") - 100,
+    }
+
+
+def log_revenue(
+    log: Sequence[tuple[Any, dt.date, float]],
+    freq: str,
+    as_of: dt.date,
+    key_at: KeyAt = no_key,
+    *,
+    trailing: int = 1,
+    observed_from: dt.date | None = None,
+    referred: Collection[Any] = (),
+) -> list[dict[str, Any]]:
+    """Look at each period and at the one so many before it."""
+    log = [row for row in log if row[1] <= as_of]
+    calendar = calendar_of(min(day for _, day, _ in log), as_of, freq)
+    if observed_from is not None:
+        calendar = from_then_on(observed_from, freq, as_of)
+    paid: dict[dt.date, Amounts] = {period: {} for period in calendar}
+    for who, day, amount in log:
+        found = paid.setdefault(period_start(day, freq), {})
+        found[who] = found.get(who, 0.0) + amount
+    rows: list[dict[str, Any]] = []
+    for i, period in enumerate(calendar):
+        if i < trailing:
+            rows.append({"period": period, "coverage": "unobserved"})
+            continue
+        base, opens = calendar[i - trailing], calendar[i - trailing + 1]
+        ever = {w for when, found in paid.items() if when <= base for w in found if found[w] > 0}
+        for key in {key_at(who, opens) for found in paid.values() for who in found}:
+            people = {w for found in paid.values() for w in found if key_at(w, opens) == key}
+            row = moved(paid[base], paid[period], ever, people, referred)
+            coverage = "observed" if is_over(period, freq, as_of) else "partial"
+            rows.append({"key": key, "period": period, "coverage": coverage, **row})
+    return rows
+
+
+def contract_revenue(
+    contracts: Sequence[tuple[Any, dt.datetime, dt.datetime | None, float]],
+    freq: str,
+    observed_until: dt.datetime,
+    key_at: KeyAt = no_key,
+    *,
+    trailing: int = 1,
+    observed_from: dt.date | None = None,
+) -> list[dict[str, Any]]:
+    """Look at who is in force when each span opens and when it closes."""
+    begins = observed_from or period_start(min(row[1] for row in contracts).date(), freq)
+    last = (observed_until - dt.timedelta(microseconds=1)).date()
+    calendar = from_then_on(begins, freq, last)
+
+    def stock(moment: dt.datetime) -> Amounts:
+        found: Amounts = {}
+        for who, start, end, amount in contracts:
+            if amount and start <= moment and (end is None or moment < end):
+                found[who] = found.get(who, 0.0) + amount
+        return found
+
+    rows = []
+    for i, period in enumerate(calendar):
+        if i < trailing - 1:
+            rows.append({"period": period, "coverage": "unobserved"})
+            continue
+        day = calendar[i - trailing + 1]
+        opens, closes = midnight(day), min(midnight(next_start(period, freq)), observed_until)
+        ever = {who for who, start, _, amount in contracts if start < opens and amount}
+        over = midnight(next_start(period, freq)) <= observed_until
+        for key in {key_at(who, day) for who, *_ in contracts}:
+            people = {who for who, *_ in contracts if key_at(who, day) == key}
+            row = moved(stock(opens), stock(closes), ever, people, set())
+            coverage = "observed" if over else "partial"
+            rows.append({"key": key, "period": period, "coverage": coverage, **row})
+    return rows

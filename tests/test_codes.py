@@ -157,3 +157,16 @@ def test_distinct_pairs_counted_from_the_lowest(values: list[tuple[int, int]], f
     expected = sorted({5 * (code - low) + rest for code, rest in values})
     for size in (100, HUGE):
         assert _codes.distinct_pairs(codes, other, 5, size, low + far).tolist() == expected
+
+
+def test_values_are_added_up_by_code_in_place_or_where_codes_are_sparse() -> None:
+    codes, values = np.array([7, 2, 7, 5]), np.array([1.5, 2.0, 0.25, -1.0])
+    distinct = np.array([2, 5, 7])
+    for size in (8, 1 << 40):
+        assert _codes.added_of(codes, distinct, values, size).tolist() == [2.0, -1.0, 1.75]
+    nothing = np.zeros(0, dtype=np.int64)
+    assert _codes.added(nothing, np.zeros(0), 2).dtype == np.float64
+
+
+def test_runs_of_numbers_follow_their_first_ones() -> None:
+    assert _codes.runs(np.array([4, 9, 0]), np.array([2, 0, 3])).tolist() == [4, 5, 0, 1, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import oracles
 import pandas as pd
 import polars as pl
@@ -516,7 +517,7 @@ def test_revenue_and_its_interval(engine: Engine) -> None:
     )
     first, second = frame_rows(table)[:2]
     assert (first["estimate"], first["std_error"]) == (100.0, 0.0)
-    ratio, low, high = oracles.ratio_interval(start, later, 0.9)
+    ratio, _, low, high = oracles.ratio_interval(start, later, 0.9)
     assert (second["n"], second["retained"], second["amount"]) == (4, 3, 80.0)
     found = [second[name] for name in ("estimate", "ci_low", "ci_high")]
     assert found == pytest.approx([100 * ratio, 100 * low, 100 * high])
@@ -542,13 +543,26 @@ def test_amounts_of_one_a_period_are_counts() -> None:
     )
 
 
-@pytest.mark.parametrize("function", [lk.compare, lk.explain_change])
-def test_revenue_is_not_compared(function: Any) -> None:
-    log = pd.DataFrame(SIX_ROWS).assign(one=1, sector="B2B")
-    table = lk.cohort_retention(log, "id", "day", amount="one", by="sector")
-    more = {"reference": "previous", "segment": "sector"} if function is lk.explain_change else {}
+def test_revenue_is_compared_and_not_explained() -> None:
+    log = pd.DataFrame(
+        {
+            "id": [1, 2, 3, 1, 2, 3, 11, 12, 13, 11, 12],
+            "day": [*["2026-01-05"] * 3, *["2026-02-06"] * 3]
+            + ["2026-01-05"] * 3
+            + ["2026-02-06"] * 2,
+            "spent": [10.0, 20, 15, 12, 10, 15, 20, 20, 30, 10, 25],
+            "sector": ["B2B"] * 6 + ["B2C"] * 5,
+        }
+    )
+    table = lk.cohort_retention(log, "id", "day", amount="spent", by="sector", as_of="2026-02-28")
+    later = table[table["cohort_age"] == 1].dropna(subset=["estimate"])
+    (change,) = frame_rows(lk.compare(later, "sector"))
+    sides = [([10, 20, 15], [12, 10, 15]), ([20, 20, 30], [10, 25, 0])]
+    ratios, errors, *_ = zip(*(oracles.ratio_interval(x, y, 0.95) for x, y in sides), strict=True)
+    assert change["difference"] == pytest.approx(100 * (ratios[0] - ratios[1]))
+    assert change["std_error"] == pytest.approx(100 * np.hypot(*errors))
     with pytest.raises(ParameterError, match=r"cohort_revenue is a ratio.*without amount="):
-        function(table, "cohort", **more)
+        lk.explain_change(table, "cohort", reference="previous", segment="sector")
 
 
 def test_pooled_revenue_is_that_of_all_customers() -> None:

@@ -14,6 +14,13 @@ WORDS = ("confidence_level", "method", "unit", "definition")
 # ---- names: column by column as in DESIGN.md, "Tables" -------------------------------------------
 
 
+REVENUE = (
+    *("retained", "start", "new", "expansion", "contraction", "churned", "reactivation", "end"),
+    *("amount_sumsq", "amount_start_sumsq", "amount_cross", "reactivated", "reactivation_sumsq"),
+)
+REFERRED = ("referred", "referred_amount", "referred_sumsq")
+
+
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
@@ -104,6 +111,20 @@ WORDS = ("confidence_level", "method", "unit", "definition")
             ),
         ),
         (
+            _results.REVENUE_RETENTION,
+            (
+                *("period", "coverage", "metric", "n", "n_missing", *REVENUE),
+                *("logo_retention", *ESTIMATES, "n_effective", *WORDS, "as_of"),
+            ),
+        ),
+        (
+            _results.EARNED_GROWTH,
+            (
+                *("period", "coverage", "metric", "n", "n_missing", *REVENUE, *REFERRED),
+                *("logo_retention", *ESTIMATES, "n_effective", *WORDS, "as_of"),
+            ),
+        ),
+        (
             _results.CUSTOMER_FLOW,
             ("period", "coverage", "start", "new", "retained", "returned", "churned", "end"),
         ),
@@ -145,7 +166,9 @@ RESERVED = {
     *("n_effective", "df", "cluster", "answer", "weight", "weight_sq"),
     *("start", "new", "returned", "end", "joined_and_left", "migrated_in", "migrated_out"),
     *("gained", "lost"),
-    *("start", "new", "returned", "end", "joined_and_left"),
+    *REVENUE,
+    *REFERRED,
+    "logo_retention",
     *("from_tier", "to_tier", "moved"),
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),

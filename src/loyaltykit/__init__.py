@@ -23,6 +23,7 @@ from loyaltykit.precounted import (
 from loyaltykit.records import to_records
 from loyaltykit.repeats import compare_paired, one_answer
 from loyaltykit.retention import churn_rate, retention_rate
+from loyaltykit.revenue import revenue_retention
 from loyaltykit.scorecards import scorecard, scorecard_matrix
 from loyaltykit.scoring import rfm
 from loyaltykit.segments import attach_segments
@@ -69,6 +70,7 @@ __all__ = [
     "rake",
     "retention_rate",
     "retention_rate_from_counts",
+    "revenue_retention",
     "rfm",
     "scorecard",
     "scorecard_matrix",

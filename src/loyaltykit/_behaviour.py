@@ -16,12 +16,17 @@ from loyaltykit import (
     _frame,
     _log_partitions,
     _results,
+    _revenue,
     _sources,
     _splits,
 )
 from loyaltykit.errors import ParameterError
 
-_IN_MEMORY: dict[str, Callable[..., Any]] = {"flows": _flows.counted, "cohorts": _cohorts.counted}
+_IN_MEMORY: dict[str, Callable[..., Any]] = {
+    "flows": _flows.counted,
+    "cohorts": _cohorts.counted,
+    "revenue": _revenue.counted,
+}
 _QUERIES: dict[str, Callable[..., Any]] = {
     "flows": _flow_queries.counted,
     "cohorts": _cohort_queries.counted,
@@ -44,12 +49,12 @@ def count_log(
     as_of: Any,
     tz: str | None,
     errors: str,
-    asked: _cohort_rows.Asked | None = None,
+    asked: _cohort_rows.Asked | _revenue.Asked | None = None,
     contract_end: str | None = None,
     observed_from: Any = None,
     **more: Any,
 ) -> Any:
-    """Count the "flows" or the "cohorts" of a log, or of contracts, where the data are."""
+    """Count the "flows", "cohorts" or "revenue" of a log, or of contracts, where the data are."""
     source = _sources.opened(data)
     names = {"customer": customer, "time": time}
     names |= {} if asked is None else asked.columns

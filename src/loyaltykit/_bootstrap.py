@@ -4,6 +4,7 @@ Rows need not be there: to draw n answers with replacement is to draw how many o
 a multinomial of n and the shares. That takes as long for a billion answers as for a hundred.
 """
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -93,3 +94,83 @@ def _resampled_means(
     total += values[used[-1]] * remaining
     total /= n
     return total
+
+
+def ratio(
+    codes: IntArray,
+    top: FloatArray,
+    bottom: FloatArray,
+    size: int,
+    confidence_level: float,
+    *,
+    rng: np.random.Generator,
+    n_resamples: int,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the percentile interval of a ratio of two sums, one for each code.
+
+    .. math:: R^* = \sum_{i \in S^*} y_i \Big/ \sum_{i \in S^*} x_i
+
+    where S* are as many units as the code has, drawn with replacement.
+
+    Parameters
+    ----------
+    codes : integer array of shape (units,)
+        The group of each unit, sorted.
+    top, bottom : array of shape (units,)
+        The amounts y and x of each unit.
+    size : int
+        How many codes there are.
+    confidence_level : float
+        Between 0 and 1.
+    rng : numpy.random.Generator
+        Where the draws come from.
+    n_resamples : int
+        Replicates, 1 or more.
+
+    Returns
+    -------
+    low, high : array of shape (size,)
+        NaN for a code without units, and where a replicate beyond the limit divides by 0.
+    """
+    tail = (1.0 - confidence_level) / 2.0
+    limits = np.full((2, size), np.nan)
+    counts = np.bincount(codes, minlength=size)
+    ends = np.cumsum(counts)
+    there = np.flatnonzero(counts)
+    for block in _blocks_of(there, n_resamples):
+        first, last = ends[block[0]] - counts[block[0]], ends[block[-1]]
+        begins = ends[block] - counts[block] - first
+        made = _resampled_ratios(
+            top[first:last], bottom[first:last], begins, counts[block], rng, n_resamples
+        )
+        limits[:, block] = np.quantile(made, [tail, 1.0 - tail], axis=0, overwrite_input=True)
+    low, high = np.where(np.isfinite(limits), limits, np.nan)
+    return low, high
+
+
+def _blocks_of(codes: IntArray, n_resamples: int) -> Iterator[IntArray]:
+    """Return codes in runs whose replicates fit in memory."""
+    step = max(1, _BLOCK // n_resamples)
+    return (codes[first : first + step] for first in range(0, len(codes), step))
+
+
+def _resampled_ratios(
+    top: FloatArray,
+    bottom: FloatArray,
+    begins: IntArray,
+    counts: IntArray,
+    rng: np.random.Generator,
+    n_resamples: int,
+) -> FloatArray:
+    """Return one ratio per replicate and code; infinite where the bottom of one is 0."""
+    first, length = (np.repeat(values, counts) for values in (begins, counts))
+    made = np.empty((n_resamples, len(begins)))
+    step = max(1, _BLOCK // max(len(top), 1))
+    for start in range(0, n_resamples, step):
+        rows = slice(start, min(start + step, n_resamples))
+        drawn = rng.random((rows.stop - start, len(top)))
+        unit = first + (drawn * length).astype(np.int64)
+        above, below = (np.add.reduceat(each[unit], begins, axis=1) for each in (top, bottom))
+        made[rows] = np.inf
+        np.divide(above, below, out=made[rows], where=below > 0)
+    return made

@@ -59,6 +59,7 @@ _COMPARISONS = {
     "net": ("mover", "adjusted_wald"),
     "share": ("mover", "adjusted_wald", "n_minus_1"),
     "mean": ("welch",),
+    "gross_revenue": ("mover", "adjusted_wald"),
 }
 _ALTERNATIVES = ("two-sided", "greater", "less")
 _MOST_SCALE_POINTS = 1001
@@ -268,7 +269,7 @@ def check_result(
 
 def check_comparison(kind: str, method: object, *, weighted: bool) -> str:
     """Return how two groups of the kind are compared: by the default, unless another is named."""
-    allowed = _COMPARISONS[kind]
+    allowed = _COMPARISONS.get(kind, _COMPARISONS["mean"])  # all others are ratios
     if weighted:
         allowed = tuple(name for name in allowed if name != "n_minus_1")
     if method is None:
@@ -281,7 +282,7 @@ def check_comparison(kind: str, method: object, *, weighted: bool) -> str:
         raise ParameterError(msg)
     known = {name for names in _COMPARISONS.values() for name in names}
     if isinstance(method, str) and method in known and method not in allowed:
-        what = {"net": "net scores", "share": "shares", "mean": "means"}[kind]
+        what = {"net": "net scores", "share": "shares", "mean": "means"}.get(kind, "revenue")
         msg = f"method={method!r} does not compare {what}. Take {listed(allowed)}, or none."
         raise ParameterError(msg)
     return check_choice("method", method, allowed)

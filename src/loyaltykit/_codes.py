@@ -11,6 +11,7 @@ from loyaltykit import _parallel
 
 IntArray = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.float64]
 
 # A table of this many flags is cheaper to fill than a sort of the codes is to make.
 _MOST_DIRECT = 1 << 24
@@ -103,6 +104,26 @@ def paired(
     made *= kind(width)
     # In place, and unsafe in name only: the caller knows that the pair fits.
     np.add(made, other, out=made, casting="unsafe")
+    return made
+
+
+def added(codes: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Return the sum of the values of each code below ``size``."""
+    # Of nothing, NumPy makes whole numbers.
+    return np.bincount(codes, weights=values, minlength=size).astype(np.float64, copy=False)
+
+
+def added_of(codes: IntArray, distinct: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Return the sum of the values of each of the distinct codes, which are sorted."""
+    if size <= max(_MOST_DIRECT, 4 * len(codes)):
+        return added(codes, values, size)[distinct]
+    return added(np.searchsorted(distinct, codes), values, len(distinct))
+
+
+def runs(first: IntArray, length: IntArray) -> IntArray:
+    """Return the numbers that follow each first one, so many of them, run after run."""
+    begins = np.cumsum(length) - length
+    made: IntArray = np.arange(int(length.sum())) + np.repeat(first - begins, length)
     return made
 
 

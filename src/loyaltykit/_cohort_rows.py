@@ -25,7 +25,6 @@ LENGTHS = {
     for freq, days in (("day", 1), ("week", 7), ("month", 30), ("quarter", 90), ("year", 365))
 }
 _LATE = np.iinfo(np.int64).max
-_MOST_DIRECT = 1 << 24  # sums that are quicker to add up in place than to look up
 
 
 class Asked(NamedTuple):
@@ -124,10 +123,11 @@ def window_end(end: np.datetime64 | None, zone: str | None, asked: Asked) -> int
     return int(_calendar.instants(clock, None if asked.floor else zone)[0])
 
 
-def with_amounts(frame: _frame.Frame, asked: Asked, errors: str) -> tuple[_frame.Frame, FloatArray]:
-    """Return the rows that have an amount, and their amounts."""
-    name = asked.amount or ""
-    amounts, missing = without_amount(frame, name, asked.return_event)
+def with_amounts(
+    frame: _frame.Frame, name: str, errors: str, counts: str | None = None
+) -> tuple[_frame.Frame, FloatArray]:
+    """Return the rows that have an amount, and their amounts; rows that do not count need none."""
+    amounts, missing = without_amount(frame, name, counts)
     if not missing.any():
         return frame, amounts
     if errors == "raise":
@@ -226,10 +226,8 @@ def people_of_terms(terms: Terms, size: int, end: int, asked: Asked) -> People:
     low = np.maximum(low, 0)
     rows = np.flatnonzero((cohort[who] >= 0) & (low <= high))
     length = (high - low + 1)[rows]
-    total = int(length.sum())
-    _contracts.refuse_many(total, "window")
-    begins = np.cumsum(length) - length
-    age = np.arange(total) + np.repeat(low[rows] - begins, length)
+    _contracts.refuse_many(int(length.sum()), "window")
+    age = _codes.runs(low[rows], length)
     return _people(cohort, done, np.repeat(who[rows], length), age, None, asked)
 
 
@@ -303,7 +301,7 @@ def _people(
     size, start = len(cohort), None
     if amount is not None:
         at_start = age == 0
-        start = _added(who[at_start], amount[at_start], size)
+        start = _codes.added(who[at_start], amount[at_start], size)
     age, done = places(age, asked), windows(done, asked)
     inside = (cohort[who] >= 0) & (age >= 0)
     if asked.length is not None and not asked.after:
@@ -314,21 +312,11 @@ def _people(
     width = int(age.max()) + 1 if len(age) else 1
     pairs = _codes.distinct_pairs(who, age, width, size)
     owner = pairs // width
-    sums = None if amount is None else _sums(who * width + age, pairs, amount, size * width)
+    sums = None
+    if amount is not None:
+        sums = _codes.added_of(who * width + age, pairs, amount, size * width)
     people = People(cohort, done, owner, pairs - owner * width, sums, start)
     return _last_ages(people, asked) if asked.after else people
-
-
-def _sums(codes: IntArray, pairs: IntArray, amount: FloatArray, size: int) -> FloatArray:
-    """Return the sum of the amounts of each pair."""
-    if size <= max(_MOST_DIRECT, 4 * len(codes)):
-        return _added(codes, amount, size)[pairs]
-    return _added(np.searchsorted(pairs, codes), amount, len(pairs))
-
-
-def _added(codes: IntArray, amount: FloatArray, size: int) -> FloatArray:
-    # Of nothing, NumPy makes whole numbers.
-    return np.bincount(codes, weights=amount, minlength=size).astype(np.float64, copy=False)
 
 
 def _last_ages(people: People, asked: Asked) -> People:

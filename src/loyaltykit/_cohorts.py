@@ -84,7 +84,9 @@ def counted(
             people = _cohort_rows.people_of_terms(terms, len(log.ids), end, asked)
     else:
         if asked.amount is not None:
-            frame, amount = _cohort_rows.with_amounts(frame, asked, errors)
+            frame, amount = _cohort_rows.with_amounts(
+                frame, asked.amount, errors, asked.return_event
+            )
         log = _logs.read_log(frame, customer, time, ordered=False, **options)
         since = _logs.first_reported(asked.observed_from, log.end, log.zone, freq)
         if asked.by_periods or not len(log.times):

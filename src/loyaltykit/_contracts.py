@@ -180,11 +180,8 @@ def _united(
     reached[1:] = reach[:-1] - who[1:] * active.span
     first = np.maximum(first, reached + 1)
     length = np.maximum(last - first + 1, 0)
-    total = int(length.sum())
-    refuse_many(total, active.freq)
-    begins = np.cumsum(length) - length
-    place = np.arange(total) + np.repeat(first - begins, length)
-    return np.repeat(who, length), place
+    refuse_many(int(length.sum()), active.freq)
+    return np.repeat(who, length), _codes.runs(first, length)
 
 
 def refuse_many(places: int, freq: str) -> None:

@@ -59,21 +59,42 @@ _REST_OF = {
     "churn_rate": ("retained",),
 }
 
+# What the ratio of a cohort's amounts is made from, as `_variance.ratio` takes it.
+_COHORT_SUMS = ("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross")
+
 NET, SHARE, MEAN = "net", "share", "mean"
 # Made from a share, and monotone in it: churned by the average base, and what was gained by lost.
 AVERAGE, RATIO = "average", "ratio"
-REVENUE = "revenue"  # the ratio of two sums of amounts
+# Ratios of two sums of amounts: of a cohort; of who paid at the start, or also of who came back or
+# was referred since; and the share of the amounts that no customer took back.
+REVENUE, NET_REVENUE, NET_AND_RETURNED = "revenue", "net_revenue", "net_revenue_and_returned"
+EARNED, GROSS = "earned_growth", "gross_revenue"
+RATIOS_OF_AMOUNTS = (REVENUE, NET_REVENUE, NET_AND_RETURNED, EARNED)
 _UNITS = {
     NET: "points",
     SHARE: "percent",
     MEAN: "scale_points",
     AVERAGE: "percent",
     RATIO: "ratio",
-    REVENUE: "percent",
+    **dict.fromkeys((*RATIOS_OF_AMOUNTS, GROSS), "percent"),
 }
-_UNITS_OF_DIFFERENCES = {**_UNITS, SHARE: "percentage_points"}
-_KINDS = {"nps": NET, "quick_ratio": RATIO, "cohort_revenue": REVENUE}  # whatever the definition
-_FACTORS = {NET: 100.0, SHARE: 100.0, MEAN: 1.0}  # from a mean of values to the unit
+_UNITS_OF_DIFFERENCES = {
+    **_UNITS,
+    **dict.fromkeys((SHARE, GROSS, *RATIOS_OF_AMOUNTS), "percentage_points"),
+}
+# Whatever the definition.
+_KINDS = {
+    "nps": NET,
+    "quick_ratio": RATIO,
+    "cohort_revenue": REVENUE,
+    "grr": GROSS,
+    "earned_growth": EARNED,
+}
+# From what is compared to the unit: means of values, and ratios as they are estimated.
+_FACTORS = {
+    **dict.fromkeys((NET, SHARE, GROSS), 100.0),
+    **dict.fromkeys((MEAN, *RATIOS_OF_AMOUNTS), 1.0),
+}
 
 
 class Moments(NamedTuple):
@@ -125,8 +146,10 @@ def from_counts(
     if kind == MEAN:
         sums = counts["answer_sum"], counts["answer_sumsq"]
         return Estimate(*_intervals.mean_t(*sums, n, confidence_level))
-    if kind == REVENUE:
-        return _revenue(counts, n, method, confidence_level)
+    if kind == GROSS:
+        return _gross(counts, method, confidence_level)
+    if kind in RATIOS_OF_AMOUNTS:
+        return _ratio(kind, counts, n, method, confidence_level)
     if kind == NET:
         above, below = (counts[name] for name in _NET_OF[metric])
         return _net(above, below, n, method, confidence_level)
@@ -200,6 +223,10 @@ def moments(metric: str, kind: str, sums: Mapping[str, npt.NDArray[Any]]) -> Mom
         return Moments(
             easy + neutral + hard, _as_float(sums["answer_sum"]), _as_float(sums["answer_sumsq"])
         )
+    if kind == GROSS:
+        size = np.nan_to_num(effective_customers(sums))
+        kept = size * np.nan_to_num(_gross(sums, "none", 0.0).estimate) / 100.0
+        return Moments(size, kept, kept)
     hits = _as_float(sums[_SHARE_OF[metric]])
     rest = [_as_float(sums[name]) for name in _REST_OF.get(metric, ()) if name in sums]
     total = hits + sum(rest) if rest else _as_float(sums["n"])
@@ -239,6 +266,9 @@ def kind(metric: str, definition: str) -> str:
     """Return what a metric's estimate is: a net score, a share, a mean of answers, or a ratio."""
     if metric in _KINDS:
         return _KINDS[metric]
+    if metric == "nrr":
+        returned = part_of(definition, "reactivation") == "counted"
+        return NET_AND_RETURNED if returned else NET_REVENUE
     if metric != "ces":
         return AVERAGE if part_of(definition, "denominator") == "average" else SHARE
     return {"mean": MEAN, "box": SHARE, "net": NET}[part_of(definition, "statistic")]
@@ -296,11 +326,11 @@ def _net(above: IntArray, below: IntArray, n: IntArray, method: str, level: floa
     if method in _NET:
         low, high = _NET[method](above, below, n, level)
     error = _intervals.nps_std_error(above, below, n)
-    return Estimate(_percent(above - below, n), 100 * error, 100 * low, 100 * high)
+    return Estimate(percent(above - below, n), 100 * error, 100 * low, 100 * high)
 
 
 def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estimate:
-    estimate = _percent(successes, n)
+    estimate = percent(successes, n)
     if method == "none":
         nothing = np.full(len(n), np.nan)
         return Estimate(estimate, nothing, nothing, nothing)
@@ -311,18 +341,88 @@ def _share(successes: IntArray, n: IntArray, method: str, level: float) -> Estim
     return Estimate(estimate, 100 * error, 100 * low, 100 * high)
 
 
-def _revenue(
-    sums: Mapping[str, npt.NDArray[Any]], n: IntArray, method: str, level: float
-) -> Estimate:
-    names = ("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross")
-    ratio, error = _variance.ratio(n, *(_as_float(sums[name]) for name in names))
+def _gross(sums: Mapping[str, npt.NDArray[Any]], method: str, level: float) -> Estimate:
+    """Return the share of the amounts at the start that no customer took back."""
+    start = np.where(_as_float(sums["start"]) > 0, _as_float(sums["start"]), np.nan)
+    share, size = _kept(sums) / start, effective_customers(sums)
+    nothing = np.full(len(share), np.nan)
     if method == "none":
-        nothing = np.full(len(n), np.nan)
-        return Estimate(100 * ratio, nothing, nothing, nothing)
-    # Where nobody is active there is no spread to tell an error by; it is not 0.
-    error = np.where(_as_float(sums["retained"]) > 0, error, np.nan)
-    margin = _intervals.student_quantile(_as_float(n) - 1.0, level) * error
-    return Estimate(100 * ratio, 100 * error, 100 * (ratio - margin), 100 * (ratio + margin))
+        return Estimate(100 * share, nothing, nothing, nothing)
+    error = np.sqrt(share * (1.0 - share) / size)
+    low = high = nothing
+    if method == "wilson":
+        known = np.where(np.isnan(size), 0.0, size)
+        low, high = _shares.wilson(np.where(known > 0, share * known, 0.0), known, level)
+    return Estimate(100 * share, 100 * error, 100 * low, 100 * high)
+
+
+def _kept(sums: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+    """Return the amounts at the start that no customer took back."""
+    start, less, gone = (_as_float(sums[name]) for name in ("start", "contraction", "churned"))
+    # Of all amounts no more than all is lost; what is above is rounding.
+    return start - np.minimum(less + gone, start)
+
+
+def effective_customers(sums: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+    r"""Return how many equal customers are worth those at the start, :math:`(\sum s)^2 / \sum s^2`.
+
+    NaN where there are none.
+    """
+    names = ("start", "amount_start_sumsq") if "start" in sums else _COHORT_SUMS[1::2]
+    start, squares = (_as_float(sums[name]) for name in names)
+    return np.where(start > 0, _variance.kish_size(start, squares), np.nan)
+
+
+def _amounts(
+    kind: str, sums: Mapping[str, npt.NDArray[Any]], n: IntArray
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Return how many customers there are, and the sums of their amounts as `_variance.ratio`."""
+    if kind == REVENUE:
+        return _as_float(n), [_as_float(sums[name]) for name in _COHORT_SUMS]
+    start, amount = _as_float(sums["start"]), _kept(sums) + sums["expansion"]
+    square, count = _as_float(sums["amount_sumsq"]), _as_float(n)
+    # Who came back, or was referred, had nothing at the start.
+    added = {
+        NET_AND_RETURNED: ("reactivated", "reactivation", "reactivation_sumsq"),
+        EARNED: ("referred", "referred_amount", "referred_sumsq"),
+    }
+    if kind in added:
+        others = (_as_float(sums[name]) for name in added[kind])
+        count, amount, square = (
+            a + b for a, b in zip((count, amount, square), others, strict=True)
+        )
+    squares = (_as_float(sums[name]) for name in ("amount_start_sumsq", "amount_cross"))
+    return count, [amount, start, square, *squares]
+
+
+def _ratio(
+    kind: str, sums: Mapping[str, npt.NDArray[Any]], n: IntArray, method: str, level: float
+) -> Estimate:
+    """Return a ratio of amounts with its linearised error.
+
+    Student's t has the degrees of freedom of the customers that the amounts are worth, and not of
+    their number: the spread of few large ones is known from few.
+    """
+    count, amounts = _amounts(kind, sums, n)
+    ratio, error = _variance.ratio(count, *amounts)
+    # Growth is what a ratio has above 1.
+    estimate = 100 * ratio - (100 if kind == EARNED else 0)
+    if method == "none":
+        nothing = np.full(len(ratio), np.nan)
+        return Estimate(estimate, nothing, nothing, nothing)
+    # Where nobody is active there is no spread to tell an error by; it is not 0. Nor is there where
+    # all customers have the same ratio, except that of a cohort to itself.
+    spread = amounts[0] > 0 if kind == REVENUE else error > 0
+    error = np.where(spread, error, np.nan)
+    if method != "linearised":
+        nothing = np.full(len(ratio), np.nan)
+        return Estimate(estimate, 100 * error, nothing, nothing)
+    few = np.minimum(effective_customers(sums), count) - 1.0
+    few = np.where(few >= 1.0, few, np.nan)  # below that, any ratio at all would be inside
+    margin = 100 * _intervals.student_quantile(few, level) * error
+    # What recurs is not below 0; the amounts of a cohort may be.
+    least = {REVENUE: -np.inf, EARNED: -100.0}.get(kind, 0.0)
+    return Estimate(estimate, 100 * error, np.maximum(estimate - margin, least), estimate + margin)
 
 
 def _per_average(share: Estimate, churned: IntArray, end: IntArray, n: IntArray) -> Estimate:
@@ -362,7 +462,8 @@ def _odds(share: Estimate, gained: IntArray, lost: IntArray) -> Estimate:
     return Estimate(gained / some, error, odds(share.ci_low), odds(share.ci_high))
 
 
-def _percent(part: IntArray, whole: IntArray) -> FloatArray:
+def percent(part: IntArray, whole: IntArray) -> FloatArray:
+    """Return parts of a whole in percent, NaN of nothing."""
     shares = np.full(len(whole), np.nan)
     np.divide(100.0 * part, whole, out=shares, where=whole > 0)
     return shares

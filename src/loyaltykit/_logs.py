@@ -227,8 +227,7 @@ def lasting(active: Activity, grace: int) -> Activity:
             "Choose a longer freq, or a later observed_from."
         )
         raise ParameterError(msg)
-    begins = np.cumsum(length) - length
-    lasting = np.arange(total) + np.repeat(period - begins, length)
+    lasting = _codes.runs(period, length)
     return active._replace(customer=np.repeat(customer, length), period=lasting)
 
 

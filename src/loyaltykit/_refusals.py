@@ -176,6 +176,29 @@ def not_numbers(parameter: str, column: str, dtype: object) -> NoReturn:
     raise DataError(msg)
 
 
+def negative_amounts(column: str, count: int, freq: str, ids: Iterable[object]) -> NoReturn:
+    """Raise for customers who would pay less than nothing in a period."""
+    cases = "case" if count == 1 else "cases"
+    msg = (
+        f"amount={column!r} adds up to less than 0 in {count:,} {cases} of a customer and a "
+        f"{freq}, of the customers {listed(ids)}. What recurs is 0 or more: book a credit in the "
+        f"{freq} of what it corrects, and leave out refunds of what does not recur."
+    )
+    raise DataError(msg)
+
+
+def several_currencies(column: str, values: Sequence[object]) -> NoReturn:
+    """Raise for amounts that cannot be added up."""
+    shown = [value for value in values if value is not None]
+    null = ["null"] if len(shown) < len(values) else []
+    found = listed([*sorted(shown, key=str), *null])
+    msg = (
+        f"currency={column!r} holds {found} in one group, whose amounts cannot be added up. "
+        f"Split by it, by={column!r}, or convert the amounts to one currency."
+    )
+    raise DataError(msg)
+
+
 def null_values(column: str, count: int, what: str, *, coercible: bool = True) -> NoReturn:
     """Raise for rows without an id or a time."""
     way_out = ', or pass errors="coerce" to leave them out with a warning' if coercible else ""

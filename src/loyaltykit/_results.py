@@ -24,6 +24,11 @@ TIERS = ("prospect", "new", "repeat", "loyal")
 TIERS_AND_LAPSED = ("prospect", "lapsed", "new", "repeat", "loyal")
 STAGES = ("acquisition", "onboarding", "retention", "at_risk", "churned", "advocacy")
 
+_REVENUE = (
+    *("retained", "start", "new", "expansion", "contraction", "churned", "reactivation", "end"),
+    *("amount_sumsq", "amount_start_sumsq", "amount_cross", "reactivated", "reactivation_sumsq"),
+)
+_REFERRED = ("referred", "referred_amount", "referred_sumsq")
 # The counts that each metric's estimate is made from: what pool sums.
 COUNTS = {
     "nps": ("promoters", "passives", "detractors"),
@@ -38,9 +43,12 @@ COUNTS = {
     ),
     "quick_ratio": ("gained", "lost"),
     "tier_transitions": ("moved",),
+    **dict.fromkeys(("grr", "nrr"), _REVENUE),
+    "earned_growth": (*_REVENUE, *_REFERRED),
 }
-# Those that are sums of amounts, and no whole numbers.
-AMOUNTS = frozenset(COUNTS["cohort_revenue"]) - {"retained"}
+REVENUE_METRICS = ("grr", "nrr", "earned_growth")
+# Those that are whole numbers beside sums of amounts.
+_CUSTOMERS = ("retained", "reactivated", "referred")
 # The sums of weights that it is made from where answers are weighted: a name is w_ or w2_ and this.
 WEIGHTED = {
     "nps": COUNTS["nps"],
@@ -50,6 +58,12 @@ WEIGHTED = {
 DESIGN = ("n_effective", "df")
 ESTIMATES = ("estimate", "std_error", "ci_low", "ci_high")
 WORDS = ("confidence_level", "method", "unit", "definition")
+
+
+def amounts_of(metric: str) -> frozenset[str]:
+    """Return the counts of a metric that are sums of amounts, and no whole numbers."""
+    ratio = metric in ("cohort_revenue", *REVENUE_METRICS)
+    return frozenset(COUNTS[metric]) - set(_CUSTOMERS) if ratio else frozenset()
 
 
 def counts_of(metric: str, definition: str) -> tuple[str, ...]:
@@ -94,6 +108,13 @@ COHORT_REVENUE = (
     *_metric_columns("cohort_revenue"),
     "as_of",
 )
+REVENUE_RETENTION, EARNED_GROWTH = (
+    (
+        *(*PERIOD, "metric", "n", "n_missing", *COUNTS[metric], "logo_retention"),
+        *(*ESTIMATES, "n_effective", *WORDS, "as_of"),
+    )
+    for metric in ("nrr", "earned_growth")
+)
 QUICK_RATIO = (*PERIOD, *_metric_columns("quick_ratio"))
 TIER_TRANSITIONS = (*PERIOD, "from_tier", "to_tier", *_metric_columns("tier_transitions"))
 CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "end")
@@ -133,6 +154,7 @@ RESERVED = frozenset(
         *RETENTION_RATE,
         *COHORT_RETENTION,
         *COHORT_REVENUE,
+        *EARNED_GROWTH,
         *QUICK_RATIO,
         *TIER_TRANSITIONS,
         *CUSTOMER_FLOW,
@@ -214,6 +236,15 @@ def cohort_definition(
     return words + "".join(f";{role}={name}" for role, name in (columns or {}).items())
 
 
+def revenue_definition(
+    freq: str, trailing: int, reactivation: str, amount: str, *, contracts: bool
+) -> str:
+    """Return for example ``basis=log;freq=month;trailing=1;reactivation=apart;amount=mrr``."""
+    basis = "contracts" if contracts else "log"
+    words = f"basis={basis};freq={freq};trailing={trailing};reactivation={reactivation}"
+    return f"{words};amount={amount}"
+
+
 def transitions_definition(freq: str, column: str) -> str:
     """Return for example ``basis=tiers;column=tier;freq=month``."""
     return f"basis=tiers;column={column};freq={freq}"
@@ -251,7 +282,13 @@ def metric_table(
     kind, size = _estimates.kind(metric, definition), np.ma.filled(n, 0)
     options: dict[str, Any] = {"method": method, "confidence_level": confidence_level}
     sums: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
     design: dict[str, Any] = {}
+    names = counts_of(metric, definition)
+    if metric in REVENUE_METRICS:
+        names = tuple(name for name in COUNTS["earned_growth"] if name in counts)
+        beside["logo_retention"] = _estimates.percent(plain["retained"], size)
+        design["n_effective"] = _estimates.effective_customers(plain)
     if weighted is None:
         estimate = _estimates.from_counts(metric, kind, plain, size, **options)
     else:
@@ -266,8 +303,9 @@ def metric_table(
         "metric": metric,
         "n": n,
         "n_missing": n_missing,
-        **{name: counts[name] for name in counts_of(metric, definition)},
+        **{name: counts[name] for name in names},
         **sums,
+        **beside,
         **estimate._asdict(),
         **design,
         "confidence_level": confidence_level,

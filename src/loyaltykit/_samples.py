@@ -20,6 +20,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 CONSTANT = ("metric", "definition")
 OBSERVED, PARTIAL = "observed", "partial"
+# Whole numbers that are no parts of n.
+_NO_PARTS = frozenset(("answer_sum", "answer_sumsq", "end", "reactivated", "referred"))
 
 
 class Sample(NamedTuple):
@@ -70,9 +72,13 @@ def read(frame: _frame.Frame) -> Sample:
     of_metric = _results.counts_of(metric, definition)
     names = ("n", "n_missing", *of_metric)
     _checks.check_result(frame.columns, names, metric)
-    counts: dict[str, Any] = {name: integers(frame, name) for name in names}
+    amounts = _results.amounts_of(metric)
+    counts: dict[str, Any] = {
+        name: sums(frame, name) if name in amounts else integers(frame, name) for name in names
+    }
+    others = amounts | _NO_PARTS
     for name in of_metric:
-        _refuse_gaps(frame, name, counts["n"], counts[name])
+        _refuse_gaps(frame, name, counts["n"], counts[name], part=name not in others)
     return Sample(
         metric,
         _estimates.kind(metric, definition),
@@ -90,13 +96,13 @@ def sizes(frame: _frame.Frame) -> npt.NDArray[Any]:
     return _floats(frame, "n")
 
 
-def refuse_ratios(sample: Sample, function: str) -> None:
-    """Refuse estimates that are no mean of values, which function would take them for."""
-    if sample.kind == _estimates.REVENUE:
+def refuse_ratios(sample: Sample, function: str, *, amounts: bool = True) -> None:
+    """Refuse estimates that are no mean of values; ratios of amounts only where asked to."""
+    if amounts and sample.kind in (*_estimates.RATIOS_OF_AMOUNTS, _estimates.GROSS):
         msg = (
             f"{function} takes shares, net scores and means, and {sample.metric} is a ratio of "
-            "amounts. Take the shares of customers: the same call without amount=; or read the "
-            "intervals of the ratios side by side."
+            "amounts. Take the shares of customers: retention_rate, or cohort_retention without "
+            "amount=."
         )
         raise ParameterError(msg)
     if sample.kind in (_estimates.AVERAGE, _estimates.RATIO):
@@ -152,17 +158,17 @@ def added(sample: Sample, codes: IntArray, size: int) -> Sample:
         )
         raise ParameterError(msg)
 
-    def sums(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        total = np.zeros(size, dtype=values.dtype)
-        np.add.at(total, codes, values)
-        return total
+    def total(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        made = np.zeros(size, dtype=values.dtype)
+        np.add.at(made, codes, values)
+        return made
 
     whole = np.ones(size, dtype=np.bool_)
     np.logical_and.at(whole, codes, sample.known)
     made = sample._replace(
-        n=sums(sample.n),
-        n_missing=sums(sample.n_missing),
-        counts={name: sums(values) for name, values in sample.counts.items()},
+        n=total(sample.n),
+        n_missing=total(sample.n_missing),
+        counts={name: total(values) for name, values in sample.counts.items()},
         known=whole,
     )
     if sample.weighted is None:
@@ -238,10 +244,14 @@ def emptied(sample: Sample, rows: BoolArray) -> Sample:
 def others(sample: Sample, codes: IntArray, size: int) -> Sample:
     """Return, for each row, the sums of the other rows of its code; known where all those are."""
     total, unknown = take(added(sample, codes, size), codes), ~sample.known
+    # What is left of amounts where nobody is left is rounding.
+    left, amounts = total.n - sample.n, _results.amounts_of(sample.metric)
+    counts = {name: total.counts[name] - values for name, values in sample.counts.items()}
+    counts |= {name: np.where(left > 0, counts[name], 0.0) for name in amounts}
     made = sample._replace(
-        n=total.n - sample.n,
+        n=left,
         n_missing=total.n_missing - sample.n_missing,
-        counts={name: total.counts[name] - values for name, values in sample.counts.items()},
+        counts=counts,
         known=np.bincount(codes, weights=unknown, minlength=size)[codes] == unknown,
     )
     if sample.weighted is None or total.weighted is None:
@@ -259,7 +269,10 @@ def others(sample: Sample, codes: IntArray, size: int) -> Sample:
 
 
 def effective(sample: Sample) -> FloatArray:
-    """Return the effective number of answers: that of all of them where nothing is weighted."""
+    """Return the effective number of answers, or of customers where these are worth amounts."""
+    if sample.kind in (*_estimates.RATIOS_OF_AMOUNTS, _estimates.GROSS):
+        customers = np.minimum(_estimates.effective_customers(sample.counts), sample.n)
+        return np.where(np.isnan(customers), 0.0, customers)
     if sample.weighted is None:
         return sample.n.astype(np.float64)
     _, spread = _estimates.mean_and_spread(sample.moments)
@@ -278,20 +291,25 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
     )[0]
 
 
-def integers(frame: _frame.Frame, name: str, parameter: str = "result") -> npt.NDArray[Any]:
-    """Return a column of counts, or of sums of amounts, 0 for null."""
+def sums(frame: _frame.Frame, name: str) -> FloatArray:
+    """Return a column of sums of amounts, 0 for null."""
     values = _floats(frame, name)
-    counts = np.where(np.isnan(values), 0.0, values)
-    if name in _results.AMOUNTS:
-        return counts
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def integers(frame: _frame.Frame, name: str, parameter: str = "result") -> IntArray:
+    """Return a column of counts, 0 for null."""
+    counts = sums(frame, name)
     if not ((counts >= 0) & (counts == np.floor(counts)) | (name == "answer_sum")).all():
         msg = f"{parameter}: {name!r} must hold whole numbers, 0 or more."
         raise ParameterError(msg)
     return counts.astype(np.int64)
 
 
-def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -> None:
-    """Refuse counts that are null beside answers, or more than these."""
+def _refuse_gaps(
+    frame: _frame.Frame, name: str, n: IntArray, count: npt.NDArray[Any], *, part: bool
+) -> None:
+    """Refuse counts that are null beside answers, or parts that are more than these."""
     null = frame[name].is_null().to_numpy() & (n > 0)
     if null.any():
         msg = (
@@ -299,8 +317,7 @@ def _refuse_gaps(frame: _frame.Frame, name: str, n: IntArray, count: IntArray) -
             "Leave those rows out, or make the table anew."
         )
         raise ParameterError(msg)
-    sums = _results.AMOUNTS | {"answer_sum", "answer_sumsq", "end"}  # no parts of n
-    if name not in sums and (count > n).any():
+    if part and (count > n).any():
         msg = f"result: {name!r} is more than n in {_checks.rows(int((count > n).sum()))}."
         raise ParameterError(msg)
 

@@ -183,7 +183,7 @@ def effective_size(spread: FloatArray, variance: FloatArray, kish: FloatArray) -
 
 
 def ratio(
-    n: IntArray,
+    n: FloatArray,
     amount: FloatArray,
     start: FloatArray,
     amount_sq: FloatArray,

@@ -187,7 +187,13 @@ def _as_of(frame: _frame.Frame, length: int) -> dict[str, npt.NDArray[Any]]:
 # ---- compare ------------------------------------------------------------------------------------
 
 # The table's own estimates and errors: any method that knows the error will do.
-_PLAIN = {_estimates.NET: "wald", _estimates.SHARE: "wilson", _estimates.MEAN: "t"}
+_PLAIN = {
+    _estimates.NET: "wald",
+    _estimates.SHARE: "wilson",
+    _estimates.GROSS: "wilson",
+    _estimates.MEAN: "t",
+    **dict.fromkeys(_estimates.RATIOS_OF_AMOUNTS, "linearised"),
+}
 _KERNELS = {
     "mover": _differences.mover,
     "adjusted_wald": _differences.adjusted_wald,
@@ -336,7 +342,7 @@ def compare(
         others = None if isinstance(reference, str) and reference == _levels.REST else none
         return _difference_table(frame, keys, across, none, others, columns)
     sample = _samples.read(frame)
-    _samples.refuse_ratios(sample, "compare")
+    _samples.refuse_ratios(sample, "compare", amounts=False)
     _refuse_shared_clusters(sample)
     if "shared_strata" in sample.sampling:
         sample = _samples.unstratified(sample)
@@ -458,10 +464,11 @@ def _compared(
         pivot = pivot._replace(df=np.minimum(one.weighted.df, other.weighted.df))
     if method == "welch":
         means = [
-            _differences.Means(np.where(fits, estimate, np.nan), error, side.n)
+            _differences.Means(np.where(fits, estimate, np.nan), error, _size(side))
             for estimate, error, side in zip(estimates, errors, sides, strict=True)
         ]
-        outcome = _differences.welch(means[0], means[1], pivot, _width(one.definition))
+        widest = _width(one.definition) if kind == _estimates.MEAN else np.inf
+        outcome = _differences.welch(means[0], means[1], pivot, widest)
     else:
         outcome = _KERNELS[method](_counted(one, fits), _counted(other, fits), pivot)
     # Nothing is left to chance where all of both populations was asked, and nothing to test.
@@ -481,6 +488,11 @@ def _compared(
         "ci_high": high,
         **dict(zip(("statistic", "df", "p_value"), tested, strict=True)),
     }
+
+
+def _size(side: _samples.Sample) -> npt.NDArray[Any]:
+    """Return how many answers tell the spread of a side, or customers worth its amounts."""
+    return side.n if side.kind == _estimates.MEAN else _samples.effective(side)
 
 
 def _counted(side: _samples.Sample, fits: npt.NDArray[np.bool_]) -> _differences.Side:

@@ -2,6 +2,7 @@
 
 __all__ = [
     "ColumnNotFoundError",
+    "ConcentrationWarning",
     "ConvergenceWarning",
     "DataError",
     "DroppedRowsWarning",
@@ -38,6 +39,10 @@ class DroppedRowsWarning(UserWarning):
 
 class ConvergenceWarning(UserWarning):
     """An iteration stopped before it met its aim: what it returns is not what was asked."""
+
+
+class ConcentrationWarning(UserWarning):
+    """A number rests on far fewer customers than are counted: few of them hold the amounts."""
 
 
 class EmptyRiskSetWarning(UserWarning):

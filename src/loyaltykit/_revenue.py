@@ -1,0 +1,384 @@
+"""Recurring revenue in memory: how the amounts of customers moved from one period to a later one.
+
+Everything follows from what each customer pays in a period and what he pays so many periods later.
+The sums of shards that are split by customer add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loyaltykit import (
+    _calendar,
+    _codes,
+    _cohort_rows,
+    _contracts,
+    _frame,
+    _logs,
+    _parallel,
+    _refusals,
+    _splits,
+)
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+# Sums over the customers of a group and period, in the order of the tables. Those who are referred
+# are counted only where a column says who they are.
+SUMS = (
+    *("n", "retained", "start", "new", "expansion", "contraction", "churned", "reactivation"),
+    *("end", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
+    *("reactivated", "reactivation_sumsq"),
+)
+REFERRED_SUMS = ("referred", "referred_amount", "referred_sumsq")
+NEW, REFERRED = "lk new", "lk referred"
+START, END = "lk start amount", "lk end amount"
+# What is left of amounts that cancel out is rounding.
+ROUNDING = 1e-9
+_LATE = np.iinfo(np.int64).max
+_MOST_CELLS = 1 << 14
+
+
+class Asked(NamedTuple):
+    """Which amounts are held against which, and what else is to be known of customers.
+
+    ``one_by_one`` asks for the movements of the customers beside their sums, for the bootstrap.
+    """
+
+    amount: str
+    trailing: int = 1
+    currency: str | None = None
+    referred: str | None = None
+    one_by_one: bool = False
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return the columns that are asked for, by parameter."""
+        roles = ("amount", "currency", "referred")
+        return {role: getattr(self, role) for role in roles if getattr(self, role) is not None}
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """Return the names of what is added up."""
+        return SUMS if self.referred is None else (*SUMS, *REFERRED_SUMS)
+
+
+class Moves(NamedTuple):
+    """What customers pay in a base period and so many periods later, a row for each of both.
+
+    ``period`` is the later one, counted from the first; a customer has a row where either amount is
+    above 0. ``new`` says that the customer never paid up to the base, ``referred`` may be None.
+    """
+
+    customer: IntArray
+    period: IntArray
+    start: FloatArray
+    end: FloatArray
+    new: BoolArray
+    referred: BoolArray | None
+
+
+class Counts(NamedTuple):
+    """The sums of a log or of contracts: groups down, periods across, then `Asked.sums`.
+
+    Only groups that are present have a row. ``known`` says of which periods the base is; ``moves``
+    are those of `Asked.one_by_one`, their customers replaced by their groups.
+    """
+
+    keys: _frame.Frame
+    table: FloatArray
+    starts: npt.NDArray[np.datetime64]
+    known: BoolArray
+    complete: bool
+    as_of: np.datetime64
+    moves: Moves | None
+
+
+class Paid(NamedTuple):
+    """What customers pay, by distinct pair of customer and period, sorted; all above 0.
+
+    ``first`` is the first period in which each customer paid, `_LATE` for never.
+    """
+
+    customer: IntArray
+    period: IntArray
+    amount: FloatArray
+    first: IntArray
+
+
+def counted(
+    frame: _frame.Frame,
+    customer: str,
+    time: str,
+    *,
+    by: Sequence[str],
+    lookup: _frame.Frame | None,
+    freq: str,
+    as_of: Any,
+    tz: str | None,
+    errors: str,
+    asked: Asked,
+    contract_end: str | None = None,
+    observed_from: Any = None,
+) -> Counts:
+    """Add up the movements of a log, or of contracts, in memory."""
+    options: dict[str, Any] = {"as_of": as_of, "tz": tz, "errors": errors}
+    frame, amount = _cohort_rows.with_amounts(frame, asked.amount, errors)
+    if contract_end is None:
+        log = _logs.read_log(frame, customer, time, ordered=False, **options)
+        active, paid = _paid_of_log(log, _kept(log, amount), freq, observed_from, asked.amount)
+    else:
+        contracts = _contracts.read(frame, customer, time, contract_end, **options)
+        log = contracts.log
+        active, paid = _paid_of_contracts(
+            contracts, _kept(log, amount), freq, observed_from, asked.amount
+        )
+    if asked.currency is not None and (lookup is None or asked.currency not in by):
+        _refuse_currencies(frame, log, asked.currency, by if lookup is None else [])
+    referred = None
+    if asked.referred is not None:
+        referred = np.zeros(len(log.ids), dtype=np.bool_)
+        referred[log.customer[_kept(log, _frame.flags(frame[asked.referred]))]] = True
+    split = _splits.read_split(frame, log, customer, by, lookup)
+    opens = known_from(active, contracts=contract_end is not None)
+    moves = moves_of(paid, active, opens, asked.trailing, referred)
+    groups = groups_of(moves, split, active, asked.trailing)
+    shape = split.length + 1, active.span, len(asked.sums)
+    _logs.refuse_blow_up(shape[0] * shape[1], active)
+    table = added(moves, groups * active.span + moves.period, shape[0] * shape[1], shape[2])
+    table = table.reshape(shape)[:, active.lead :]
+    present = np.flatnonzero(table.any(axis=(1, 2)))
+    if not by and table.shape[1]:
+        present = np.zeros(1, dtype=np.int64)
+    if asked.one_by_one:
+        moves = moves._replace(customer=np.searchsorted(present, groups))
+    return assembled(
+        _splits.keys_of(split, present),
+        table[present],
+        active,
+        log.end,
+        opens + asked.trailing,
+        moves if asked.one_by_one else None,
+    )
+
+
+def _kept(log: _logs.Log, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return values if log.kept is None else values[log.kept]
+
+
+def assembled(
+    keys: _frame.Frame,
+    table: FloatArray,
+    active: _logs.Activity,
+    end: np.datetime64 | None,
+    first_known: int,
+    moves: Moves | None,
+) -> Counts:
+    """Return the sums of the periods reported, of which the first ones may have no known base."""
+    known = np.arange(active.lead, active.span) >= first_known
+    if moves is not None:
+        moves = moves._replace(period=moves.period - active.lead)
+    starts = _logs.starts(active)[active.lead :]
+    complete = _logs.last_is_complete(end, active)
+    return Counts(keys, table, starts, known, complete, _logs.as_of_day(end), moves)
+
+
+def known_from(active: _logs.Activity, *, contracts: bool) -> int:
+    """Return the first period whose amounts are known, by place.
+
+    Of contracts it is known who was in force when the first one reported opens.
+    """
+    return max(active.lead - contracts, 0)
+
+
+# ---- what customers pay -------------------------------------------------------------------------
+
+
+def _paid_of_log(
+    log: _logs.Log, amount: FloatArray, freq: str, observed_from: Any, name: str
+) -> tuple[_logs.Activity, Paid]:
+    since = _logs.first_reported(observed_from, log.end, log.zone, freq)
+    if log.end is None or not len(log.times):
+        return _logs.nobody(0, 0, freq), _nothing(len(log.ids))
+    codes, first, _ = _calendar.periods(log.times, freq)
+    active = _logs.from_first(first, log.end, since, freq)
+    place = _logs.places(codes.astype(np.int64) + first, active)
+    return active, paid_of(log.customer, place, amount, active, len(log.ids), log.ids, name)
+
+
+def _paid_of_contracts(
+    contracts: _contracts.Contracts, amount: FloatArray, freq: str, observed_from: Any, name: str
+) -> tuple[_logs.Activity, Paid]:
+    log = contracts.log
+    since = _logs.first_reported(observed_from, log.end, log.zone, freq)
+    if log.end is None or not len(log.times):
+        return _logs.nobody(0, 0, freq), _nothing(len(log.ids))
+    ranges = _contracts.ranges(log.times, contracts.ends, log.end, freq)
+    first = int(_calendar.period_codes(_calendar.day_numbers(log.times.min()[np.newaxis]), freq)[0])
+    active = _contracts.periods(_logs.from_first(first, log.end, since, freq))
+    return active, paid_in_force(log.customer, ranges, amount, active, log.ids, name)
+
+
+def paid_in_force(
+    who: IntArray,
+    ranges: _contracts.Ranges,
+    amount: FloatArray,
+    active: _logs.Activity,
+    ids: _frame.Series,
+    name: str,
+) -> Paid:
+    """Return what customers pay whose contracts are given as ranges, at every closing."""
+    inside = (ranges.first <= ranges.last) & (ranges.last >= active.first)
+    rows = np.flatnonzero(inside)
+    low = np.maximum(ranges.first[rows] - active.first, 0)
+    length = ranges.last[rows] - active.first - low + 1
+    _contracts.refuse_many(int(length.sum()), active.freq)
+    place, amounts = _codes.runs(low, length), np.repeat(amount[rows], length)
+    paid = paid_of(np.repeat(who[rows], length), place, amounts, active, len(ids), ids, name)
+    # Who joined and left within a period, or before all that are reported, is not new later.
+    brief = np.flatnonzero(~inside & (ranges.began > _contracts.NEVER) & (amount > 0))
+    np.minimum.at(paid.first, who[brief], np.maximum(ranges.began[brief] - active.first, 0))
+    return paid
+
+
+def _nothing(size: int) -> Paid:
+    none = np.zeros(0, dtype=np.int64)
+    return Paid(none, none, np.zeros(0), np.full(size, _LATE))
+
+
+def paid_of(
+    who: IntArray,
+    place: IntArray,
+    amount: FloatArray,
+    active: _logs.Activity,
+    size: int,
+    ids: _frame.Series,
+    name: str,
+) -> Paid:
+    """Return the amounts of distinct pairs of customer and place; refuse those below 0.
+
+    Amounts of one customer and place add up. All that was before the periods reported stands in the
+    first place, and says no more than who paid then.
+    """
+    code = who * active.span + place
+    pairs = _codes.distinct(code, size * active.span)
+    total = _codes.added_of(code, pairs, amount, size * active.span)
+    customer = pairs // active.span
+    period = pairs - customer * active.span
+    if (amount < 0).any():
+        turned = _codes.added_of(code, pairs, np.abs(amount), size * active.span)
+        total[np.abs(total) <= ROUNDING * turned] = 0.0
+        before = (period < active.lead) & (active.lead > 1)
+        below = np.flatnonzero((total < 0) & ~before)
+        if below.size:
+            owners = _codes.unique(customer[below])
+            shown = _frame.sample(ids, owners)
+            _refusals.negative_amounts(name, len(below), active.freq, shown)
+    rows = np.flatnonzero(total > 0)
+    customer, period = customer[rows], period[rows]
+    first = np.full(size, _LATE)
+    begins = _codes.starts_of_runs(customer)
+    first[customer[begins]] = period[begins]
+    return Paid(customer, period, total[rows], first)
+
+
+def _refuse_currencies(
+    frame: _frame.Frame, log: _logs.Log, currency: str, own: Sequence[str]
+) -> None:
+    """Refuse amounts of several currencies that would be added up in one group."""
+    cells = _frame.group(frame, [*own, currency])
+    codes = _kept(log, cells.codes)
+    there = _frame.rows(cells.keys, _codes.unique(codes))
+    groups = _frame.group(there, own) if own else None
+    if len(there) > (1 if groups is None else groups.size):
+        found = _frame.python_values(there[currency])
+        _refusals.several_currencies(currency, list(dict.fromkeys(found)))
+
+
+# ---- how it moves -------------------------------------------------------------------------------
+
+
+def moves_of(
+    paid: Paid, active: _logs.Activity, opens: int, trailing: int, referred: BoolArray | None
+) -> Moves:
+    """Return who pays what in each base period from ``opens`` on, and so many periods later."""
+    customer, period, amount, span = paid.customer, paid.period, paid.amount, active.span
+    key = customer * span + period
+    place = np.searchsorted(key, key - trailing)
+    both = (period >= trailing + opens) & (key[place] == key - trailing)
+    start = np.where(both, amount[place], 0.0)
+    stays = np.zeros(len(key), dtype=np.bool_)
+    stays[place[both]] = True
+    ends = np.flatnonzero(period >= trailing + opens)
+    gone = np.flatnonzero(~stays & (period >= opens) & (period + trailing < span))
+    who = np.concatenate([customer[ends], customer[gone]])
+    when = np.concatenate([period[ends], period[gone] + trailing])
+    return Moves(
+        who,
+        when,
+        np.concatenate([start[ends], amount[gone]]),
+        np.concatenate([amount[ends], np.zeros(len(gone))]),
+        paid.first[who] > when - trailing,
+        None if referred is None else referred[who],
+    )
+
+
+def groups_of(
+    moves: Moves, split: _splits.Split, active: _logs.Activity, trailing: int
+) -> IntArray:
+    """Return each row's group as of the opening of its span of periods."""
+    day = _logs.starts(active).astype(np.int64)
+    return _splits.groups_at(split, moves.customer, day[moves.period - trailing + 1])
+
+
+def added(moves: Moves, codes: IntArray, size: int, width: int) -> FloatArray:
+    """Return the sums of `SUMS`, and of those referred where they are known, of each code."""
+    per = max(_parallel.BLOCK, size)
+
+    def add(part: slice) -> FloatArray:
+        sums = np.zeros((width, size))
+        for rows in _parallel.blocks(part, per):
+            told = None if moves.referred is None else moves.referred[rows]
+            values = _values(moves.start[rows], moves.end[rows], moves.new[rows], told)
+            for name, value in enumerate(values):
+                sums[name] += np.bincount(codes[rows], weights=value, minlength=size)
+        return sums
+
+    # Each thread has a table of its own, so that large ones are added up in one.
+    whole = [slice(0, len(codes))]
+    parts = _parallel.in_parts(add, len(codes)) if size <= _MOST_CELLS else map(add, whole)
+    made: FloatArray = sum(parts, np.zeros((width, size))).T
+    return made
+
+
+def _values(
+    start: FloatArray, end: FloatArray, new: BoolArray, referred: BoolArray | None
+) -> list[FloatArray]:
+    """Return what each customer adds to `SUMS`, and to `REFERRED_SUMS`."""
+    base, pays, change = start > 0, end > 0, end - start
+    stays, fresh, returned = base & pays, ~base & new, ~base & ~new
+    made = [
+        base.astype(np.float64),
+        stays.astype(np.float64),
+        start,
+        end * fresh,
+        np.maximum(change, 0.0) * base,
+        np.maximum(-change, 0.0) * stays,
+        start * ~pays,
+        end * returned,
+        end,
+        end * end * base,
+        start * start,
+        start * end,
+        returned.astype(np.float64),
+        end * end * returned,
+    ]
+    if referred is not None:
+        told = fresh & referred
+        made += [told.astype(np.float64), end * told, end * end * told]
+    return made
