@@ -1283,3 +1283,86 @@ def contract_revenue(
             coverage = "observed" if over else "partial"
             rows.append({"key": key, "period": period, "coverage": coverage, **row})
     return rows
+
+
+# ---- survival -----------------------------------------------------------------------------------
+
+
+class Spell(NamedTuple):
+    """How long somebody was seen, whether it ended with the event, since when, and the weight."""
+
+    duration: float
+    event: bool
+    entry: float = 0
+    weight: float = 1
+
+
+def is_at_risk(spell: Spell, time: float) -> bool:
+    begun = spell.entry < time or (time == 0 and spell.entry == 0)
+    return begun and time <= spell.duration
+
+
+def survival(
+    spells: Sequence[Spell], *, weighted: bool, method: str = "log-log", level: float = 0.95
+) -> list[Row]:
+    """Return the rows of a survival curve: every count and sum anew at every time.
+
+    The variance of weighted curves is the sum of the squared derivatives of S by each weight, times
+    the weight; that of others Greenwood's.
+    """
+    times = {0, *(spell.duration for spell in spells), *(spell.entry for spell in spells)}
+    rows: list[Row] = []
+    share, relative = 1.0, 0.0
+    slopes = [0.0] * len(spells)  # of log S by each weight
+    for time in sorted(times):
+        there = [is_at_risk(spell, time) for spell in spells]
+        ended = [spell.duration == time for spell in spells]
+        gone = [spell.event and over for spell, over in zip(spells, ended, strict=True)]
+        weights = [spell.weight if weighted else 1 for spell in spells]
+        at_risk = sum(w for w, here in zip(weights, there, strict=True) if here)
+        events = sum(w for w, lost in zip(weights, gone, strict=True) if lost)
+        everyone = sum(gone) == sum(there)
+        if events and everyone:
+            share = 0.0
+        elif events:
+            share *= 1 - events / at_risk
+            relative += events / (at_risk * (at_risk - events))
+            for i, (here, lost) in enumerate(zip(there, gone, strict=True)):
+                stays = here and not lost
+                slopes[i] += stays / (at_risk - events) - here / at_risk
+        if weighted:
+            moves = (w * slope for w, slope in zip(weights, slopes, strict=True))
+            relative = sum(move * move for move in moves)
+        low, high = survival_limits(share, math.sqrt(relative), method, level)
+        entered = sum(spell.entry == time for spell in spells)
+        rows.append(
+            {
+                "duration": time,
+                "at_risk": sum(there),
+                "events": sum(gone),
+                "censored": sum(ended) - sum(gone),
+                "entered": entered,
+                **({"w_at_risk": at_risk, "w_events": events} if weighted else {}),
+                "estimate": 100 * share,
+                "std_error": 100 * share * math.sqrt(relative) if share else None,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+    return rows
+
+
+def survival_limits(
+    share: float, relative: float, method: str, level: float
+) -> tuple[float | None, float | None]:
+    if share in (0, 1):
+        return None, None
+    reach = normal_z(level) * relative
+    if method == "log-log":
+        middle, half = math.log(-math.log(share)), reach / math.log(share)
+        ends = [math.exp(-math.exp(middle + sign * half)) for sign in (-1, 1)]
+    elif method == "log":
+        ends = [math.exp(math.log(share) + sign * reach) for sign in (-1, 1)]
+    else:
+        ends = [share + sign * share * reach for sign in (-1, 1)]
+    return 100 * max(min(ends), 0), 100 * min(max(ends), 1)

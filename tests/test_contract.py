@@ -24,7 +24,7 @@ PUBLIC = {
     *("attach_segments", "loyalty_tier", "pool", "compare"),
     *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
     *("scorecard", "scorecard_matrix", "to_records"),
-    *("explain_change", "quick_ratio"),
+    *("explain_change", "quick_ratio", "survival_curve", "survival_quantile"),
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -52,6 +52,8 @@ POSITIONAL = {
     "one_answer": ["data", "customer", "time"],
     "compare_paired": ["data", "before", "after"],
     "quick_ratio": ["flow"],
+    "survival_curve": ["data", "duration", "event"],
+    "survival_quantile": ["result"],
     "pool": ["result"],
     "compare": ["result", "across"],
     "explain_change": ["result", "across"],
@@ -89,6 +91,12 @@ TIERS: dict[str, list[Any]] = {
     "valid_from": ["2026-01-01", "2026-02-01", "2026-01-01"],
     "tier": ["new", "loyal", "new"],
 }
+SPELLS: dict[str, list[Any]] = {
+    "months": [3, 5, 5, 0, 8, 2],
+    "left": [True, False, True, False, True, True],
+    "weight": [0.5, 1.5, 1, 2, 1, 3],
+    "sector": ANSWERS["sector"],
+}
 TERMS: dict[str, Any] = {"contract_end": "end", "as_of": "2026-03-31"}
 ESTIMATES = ["estimate", "std_error", "ci_low", "ci_high"]
 WORDS = ["confidence_level", "method", "unit", "definition"]
@@ -125,6 +133,16 @@ COMPARE = [
     *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference", "std_error"),
     *("ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted", "adjust", *WORDS),
 ]
+
+SURVIVAL = [
+    *("duration", "at_risk", "events", "censored", "entered"),
+    *(*ESTIMATES, "confidence_level", "method", "unit"),
+]
+
+
+def curve(engine: Engine, **options: Any) -> Any:
+    return lk.survival_curve(engine.frame(SPELLS), "months", "left", **options)
+
 
 # Every table that reports on groups, written out in full.
 TABLES: dict[str, tuple[Call, list[str]]] = {
@@ -258,6 +276,18 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "gap": (
         lambda e: lk.inactivity_gap(e.frame(LOG), "id", "day"),
         ["gap", "n", "within", "proposed"],
+    ),
+    "survival": (lambda e: curve(e, by="sector"), ["sector", *SURVIVAL]),
+    "weighted survival": (
+        lambda e: curve(e, weights="weight"),
+        [*SURVIVAL[:5], "w_at_risk", "w_events", *SURVIVAL[5:]],
+    ),
+    "quantiles of survival": (
+        lambda e: lk.survival_quantile(curve(e, by="sector"), share=[0.25, 0.5]),
+        [
+            *("sector", "share", "estimate", "ci_low", "ci_high"),
+            *("confidence_level", "method", "unit"),
+        ],
     ),
     "paired": (
         lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat", by="sector"),

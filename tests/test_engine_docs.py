@@ -155,7 +155,19 @@ def changed(table: Any) -> Any:
 CUTS: dict[str, Any] = {"scale": (1, 5), "promoter_min": 5, "detractor_max": 3}
 NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
+SPELLS: dict[str, list[Any]] = {
+    "months": [3, 5, 8],
+    "left": [True, False, True],
+    "weight": [0.5, 2.0, 1.0],
+    "n": [4, 1, 2],
+}
 FLOW = log(lk.customer_flow)
+
+
+def curve(**options: Any) -> Call:
+    return lambda engine: lk.survival_curve(engine.frame(SPELLS), "months", "left", **options)
+
+
 GAP = log(lk.inactivity_gap)
 
 
@@ -183,6 +195,8 @@ CALLS: dict[str, Call] = {
     "rfm": lambda e: lk.rfm(e.frame(LOG), "id", "day", "id"),
     "customer_lifetimes": log(functools.partial(lk.customer_lifetimes, gap=30)),
     "inactivity_gap": GAP,
+    "survival_curve": curve(),
+    "survival_quantile": of_table(lk.survival_quantile, curve()),
     "attach_segments": attached,
     "one_answer": log(lk.one_answer),
     "compare_paired": lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat"),
@@ -374,6 +388,9 @@ QUERIES: dict[str, tuple[Call, int]] = {
         lambda e: lk.tier_transitions(e.frame({**TIMED, "tier": ["new"]}), "id"),
         3,
     ),
+    "curve": (curve(), 2),
+    "curve of counts": (curve(counts="n"), 3),
+    "curve with weights": (curve(weights="weight"), 3),
     "one answer of each": (log(lk.one_answer), 1),
     "two answers of each": (CALLS["compare_paired"], 1),
     "attach": (attached, 0 + 2),

@@ -22,6 +22,7 @@ import oracles
 import pandas as pd
 import pyarrow as pa
 import pytest
+import spell_cases
 from conftest import (
     CONSTRUCTORS,
     WRAPPED,
@@ -143,7 +144,7 @@ def test_dtypes_of_pandas_tables(any_engine: Engine, name: str) -> None:
 
 def keys_of(columns: Sequence[str]) -> Sequence[str]:
     """Return the columns before the first that is the library's own, and tiers."""
-    firsts = ("period", "cohort", "metric", "answer", "gap")
+    firsts = ("period", "cohort", "metric", "answer", "gap", "duration", "share")
     first = min(columns.index(name) for name in firsts if name in columns)
     return [*columns[:first], "from_tier", "to_tier"]
 
@@ -706,6 +707,7 @@ REFUSALS |= {
 
 # Dask stops at the first partition that refuses: it says so, and counts no other.
 REFUSALS |= history_cases.REFUSALS
+REFUSALS |= spell_cases.REFUSALS
 
 IN_ONE_PARTITION = "In one of the partitions: "
 

@@ -49,10 +49,11 @@ class Curve(NamedTuple):
 
 
 class Weighted(NamedTuple):
-    """Sums of weights beside the counts of a table."""
+    """Sums of weights beside the counts of a table; those at risk stay or have the event."""
 
     at_risk: FloatArray
     events: FloatArray
+    staying: FloatArray
 
 
 # ---- counts -------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ def life_table(
     late[first] = 0
     # Sums over all groups: every group's own end at 0, and whole numbers lose nothing.
     at_risk = _from_here_on(exits - late)
-    ends = np.append(first[1:], len(rows))
+    ends = np.append(first, len(rows))[1:]
     at_risk = at_risk - np.append(at_risk, 0)[ends][of_group]
     return Table(
         *(of_group, times[at], at_risk, events, exits - events, entered),
@@ -129,11 +130,15 @@ def _running(values: FloatArray, table: Table, combine: Any) -> FloatArray:
 
 def _remaining(values: FloatArray, table: Table) -> FloatArray:
     """Return the sum of each value and those after it in its group."""
-    ends = np.append(table.first[1:], len(values))
     backwards = table._replace(
-        group=len(table.first) - 1 - table.group[::-1], first=(len(values) - ends)[::-1]
+        group=len(table.first) - 1 - table.group[::-1], first=(len(values) - _ends(table))[::-1]
     )
     return _running(values[::-1], backwards, np.add)[::-1]
+
+
+def _ends(table: Table) -> IntArray:
+    """Return the row after the last of every group."""
+    return np.append(table.first, len(table.group))[1:]
 
 
 # ---- curves -------------------------------------------------------------------------------------
@@ -142,20 +147,14 @@ def _remaining(values: FloatArray, table: Table) -> FloatArray:
 def kaplan_meier(table: Table) -> Curve:
     """Return the product-limit estimate with Greenwood's variance."""
     at_risk, events = table.at_risk.astype(np.float64), table.events.astype(np.float64)
-    survival = _survival(table, at_risk, events)
-    return _known(table, survival, _running(_increments(at_risk, events), table, np.add))
+    sums = Weighted(at_risk, events, at_risk - events)
+    return _known(table, _survival(table, sums), _running(_steps(sums), table, np.add))
 
 
 def weigh(table: Table, event: BoolArray, weight: FloatArray) -> Weighted:
-    """Return the sums of weights at risk and of those with an event."""
-    size = len(table.group)
-    late = np.zeros(size) if table.enters is None else _late(table, weight)
-    exits = _variance.sums(table.leaves, weight, size)
-    events = _variance.sums(table.leaves, np.where(event, weight, 0.0), size)
-    # From the end: what a few of little weight weigh at last is then not a rest of rounding.
-    at_risk = _remaining(exits, table) - _remaining(late, table)
-    at_risk = np.where(table.at_risk > 0, np.maximum(at_risk, events), 0.0)
-    return Weighted(at_risk, np.where(table.events == table.at_risk, at_risk, events))
+    """Return the sums of weights at risk, of those with an event, and of the others."""
+    events, staying = _apart(table, event, weight)
+    return Weighted(events + staying, events, staying)
 
 
 def weighted_kaplan_meier(
@@ -163,49 +162,77 @@ def weighted_kaplan_meier(
 ) -> Curve:
     r"""Return the weighted product-limit estimate with the variance of its infinitesimal jackknife.
 
-    That is the sum of w^2 U^2 over all spells, where U is how much the estimate moves with a spell:
-
-        U(t) / S(t) = G(min(t, x)) - G(entry) - [event at x <= t] / (Y(x) - D(x)),
-
-    G the running sum of D / (Y (Y - D)). Those who have left by t add a fixed square each; those
-    still at risk add w^2 (G(t) - G(entry))^2, which needs only three sums over them.
+    That is the sum of w^2 U^2 over all spells, where U is the derivative of log S by the weight of
+    a spell. At every time U grows by D / (Y (Y - D)) for those who stay, and falls by 1 / Y for
+    those with an event; for all others it stays as it is. Two sums over those at risk, of w^2 and
+    of w^2 U, tell how much the sum of w^2 U^2 grows: no spell has to be followed through time.
     """
-    survival = _survival(table, sums.at_risk, sums.events)
-    hazard = _running(_increments(sums.at_risk, sums.events), table, np.add)
+    first, size = table.first, len(table.group)
+    step = _steps(sums)
+    rate = np.divide(1.0, sums.at_risk, out=np.zeros(size), where=sums.at_risk > 0)
+    lost, rest = _apart(table, event, square)
+    hazard = _running(step, table, np.add)
+    before = _one_row_on(hazard, table)
+    if table.enters is None:  # U is the same for all at risk
+        lost_moved, rest_moved = lost * before, rest * before
+    else:
+        late = table.enters > first[table.group[table.enters]]
+        begun = np.where(late, hazard[table.enters], 0.0)
+        moved = square * (np.where(event, before[table.leaves], hazard[table.leaves]) - begun)
+        lost_moved = _variance.sums(table.leaves, np.where(event, moved, 0.0), size)
+        gone = _variance.sums(table.leaves, moved, size)
+        remaining = _running(step * rest - gone, table, np.add)
+        rest_moved = _one_row_on(remaining, table) - lost_moved
+    grown = step * (step * rest + 2.0 * rest_moved) + rate * (rate * lost - 2.0 * lost_moved)
+    variance = _running(grown, table, np.add)
+    return _known(table, _survival(table, sums), np.maximum(variance, 0.0))
+
+
+def _apart(table: Table, event: BoolArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the sums over those at risk with an event, and over the others.
+
+    Both are added up, because a difference would be a rest of rounding where most of the weight
+    goes at once. Late entry needs one difference: of the two that there are, that of smaller sums.
+    """
     size = len(table.group)
-    left = sums.at_risk - sums.events
-    jump = np.divide(1.0, left, out=np.zeros(size), where=left > 0)
-    entry = np.zeros(len(square))
+    events, others = (
+        _variance.sums(table.leaves, np.where(chosen, values, 0.0), size)
+        for chosen in (event, ~event)
+    )
+    exits = events + others
+    going = _remaining(exits, table)
+    after = np.append(going, 0.0)[1:]
+    after[_ends(table) - 1] = 0.0
+    staying = after + others
     if table.enters is not None:
-        late = table.enters > table.first[table.group[table.enters]]
-        entry = np.where(late, hazard[table.enters], 0.0)
-    moved = hazard[table.leaves] - entry - np.where(event, jump[table.leaves], 0.0)
-    gone = _variance.sums(table.leaves, square * moved * moved, size)
-    variance = _running(gone, table, np.add)
-    exits = _variance.sums(table.leaves, square, size)
-    staying = _remaining(exits, table) - exits
-    if table.enters is not None:
-        came = _late(table, square)
-        staying = staying - (_remaining(came, table) - came)
-    variance = variance + staying * hazard * hazard
-    if table.enters is not None:
-        cross, own = (
-            _staying(table, table.enters, square * part) for part in (entry, entry * entry)
-        )
-        variance = variance - 2.0 * hazard * cross + own
-    return _known(table, survival, np.maximum(variance, 0.0))
+        entered = _variance.sums(table.enters, values, size)
+        late = entered.copy()
+        late[table.first] = 0.0
+        came = _running(entered, table, np.add) - late
+        gone = _one_row_on(_running(exits, table, np.add), table)
+        forward, backward = came - gone - events, staying - _remaining(late, table)
+        staying = np.where(came < going, forward, backward)
+    return events, np.where(table.events < table.at_risk, np.maximum(staying, 0.0), 0.0)
 
 
-def _survival(table: Table, at_risk: FloatArray, events: FloatArray) -> FloatArray:
+def _one_row_on(values: FloatArray, table: Table) -> FloatArray:
+    """Return the value of the row before, 0 in the first row of a group."""
+    moved = np.append(0.0, values)[: len(values)]
+    moved[table.first] = 0.0
+    return moved
+
+
+def _survival(table: Table, sums: Weighted) -> FloatArray:
     # 1 where nobody is at risk: nobody could leave.
-    kept = np.divide(at_risk - events, at_risk, out=np.ones(len(events)), where=at_risk > 0)
+    ones = np.ones(len(table.group))
+    kept = np.divide(sums.staying, sums.at_risk, out=ones, where=sums.at_risk > 0)
     return _running(kept, table, np.multiply)
 
 
-def _increments(at_risk: FloatArray, events: FloatArray) -> FloatArray:
+def _steps(sums: Weighted) -> FloatArray:
     """Return D / (Y (Y - D)) where somebody stays."""
-    divisor = at_risk * (at_risk - events)
-    return np.divide(events, divisor, out=np.zeros(len(events)), where=divisor > 0)
+    divisor = sums.at_risk * sums.staying
+    return np.divide(sums.events, divisor, out=np.zeros(len(divisor)), where=divisor > 0)
 
 
 def _known(table: Table, survival: FloatArray, variance: FloatArray) -> Curve:
@@ -216,24 +243,6 @@ def _known(table: Table, survival: FloatArray, variance: FloatArray) -> Curve:
     known = somebody[table.group]
     survival = np.where(known, survival, np.nan)
     return Curve(survival, np.where(known & (survival > 0), variance, np.nan))
-
-
-def _late(table: Table, values: FloatArray) -> FloatArray:
-    """Return the sums of those who enter late, by the row of their entry."""
-    enters = table.first if table.enters is None else table.enters
-    made = _variance.sums(enters, values, len(table.group))
-    made[table.first] = 0.0
-    return made
-
-
-def _staying(table: Table, enters: IntArray, values: FloatArray) -> FloatArray:
-    """Return the sum over those who entered up to a row's time and leave after it.
-
-    The values are 0 for all who entered before the first event, and so is then the sum.
-    """
-    size = len(table.group)
-    came, left = (_variance.sums(rows, values, size) for rows in (enters, table.leaves))
-    return _running(came - left, table, np.add)
 
 
 def std_error(curve: Curve) -> FloatArray:

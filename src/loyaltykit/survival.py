@@ -194,7 +194,9 @@ def survival_curve(
 def _warn_of_empty_risk_sets(
     table: _survival.Table, curve: _survival.Curve, *, alone: bool
 ) -> None:
-    late = np.flatnonzero((curve.survival == 0) & (table.entered > 0))
+    later = np.ones(len(table.group), dtype=np.bool_)
+    later[table.first] = False
+    late = np.flatnonzero((curve.survival == 0) & (table.entered > 0) & later)
     if not len(late):
         return
     if alone:
@@ -214,7 +216,7 @@ def _warn_of_empty_risk_sets(
 # ---- quantiles ----------------------------------------------------------------------------------
 
 
-def survival_quantile(result: Any, *, share: float | Sequence[float] = 0.5) -> Any:
+def survival_quantile(result: Any, *, share: float | Sequence[float] | FloatArray = 0.5) -> Any:
     r"""Return the duration by which a share of customers has left: the median, or another quantile.
 
     .. math:: t_p = \min \{t : S(t) \le 1 - p\}
@@ -276,7 +278,9 @@ def survival_quantile(result: Any, *, share: float | Sequence[float] = 0.5) -> A
     shares = _check_shares(share)
     frame = _frame.positional(_frame.open_frame(result, "result"))
     _checks.check_result(frame.columns, _results.SURVIVAL, "survival_curve")
-    words = {name: _samples.constant(frame, name) for name in ("confidence_level", "method")}
+    words: dict[str, Any] = {"confidence_level": np.nan, "method": ""}
+    if len(frame):
+        words = {name: _samples.constant(frame, name) for name in words}
     keys = list(frame.columns[: frame.columns.index("duration")])
     groups = _frame.group(frame, keys)
     size = groups.size if len(frame) else 0
