@@ -2,7 +2,7 @@
 
 from loyaltykit import datasets, errors, plot
 from loyaltykit.cohorts import cohort_matrix, cohort_retention
-from loyaltykit.comparison import compare, pool
+from loyaltykit.comparison import compare
 from loyaltykit.explanation import explain_change
 from loyaltykit.flows import customer_flow
 from loyaltykit.growth import quick_ratio
@@ -15,6 +15,7 @@ from loyaltykit.labels import (
     nps_group,
 )
 from loyaltykit.lifetimes import customer_lifetimes, inactivity_gap
+from loyaltykit.pooling import pool
 from loyaltykit.precounted import (
     ces_from_counts,
     churn_rate_from_counts,
