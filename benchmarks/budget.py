@@ -13,6 +13,7 @@ from harness import OURS
 ROWS = 10_000_000
 MOST_SMALL = 3.0
 MOST_BOOTSTRAP = 5.0  # ms
+SURVIVAL, LEAST_SURVIVAL = "Survival of customers", 5.0
 
 
 class Target(NamedTuple):
@@ -55,8 +56,6 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---:|---:|---|"
     for what, beside, asked, measured, met in verdicts(found):
         yield f"| {what} | {beside} | {asked} | {measured} | {met} |"
-    yield ""
-    yield "Kaplan-Meier stands in the budget too; the package does not have it yet."
 
 
 def verdicts(found: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
@@ -65,6 +64,9 @@ def verdicts(found: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
         group = nearest([group for group in groups if group["name"] == target.group])
         if group:
             yield peer_verdict(target, group)
+    for group in found.get("lifetimes", {}).get("groups", []):
+        if group["title"].startswith(SURVIVAL):
+            yield survival_verdict(group)
     if "small_calls" in found:
         yield from small_verdicts(found["small_calls"])
     for group in found.get("memory", {}).get("groups", []):
@@ -89,6 +91,14 @@ def peer_verdict(target: Target, group: dict[str, Any]) -> tuple[str, str, str, 
         return what, target.peer, asked, "no thread setting", "not measured"
     measured = min(value for name, value in ms.items() if name.startswith(target.peer)) / ours
     return what, target.peer, asked, f"{measured:.2f} x", verdict(measured >= target.ratio)
+
+
+def survival_verdict(group: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    """Return how much longer lifelines takes for a curve with its interval."""
+    ms = {name: times["median"] for name, times in group["cases"].items()}
+    measured = ms["lifelines, KaplanMeierFitter"] / ms[f"{OURS}, survival_curve"]
+    met = verdict(measured >= LEAST_SURVIVAL)
+    return group["title"], "lifelines", f">= {LEAST_SURVIVAL:g} x", f"{measured:.2f} x", met
 
 
 def small_verdicts(small: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from engine_cases import CASES, CATEGORIES, TIERS, Case, case, cycle, without
+from engine_cases import AS_OF, CASES, CATEGORIES, TIERS, Case, case, cycle, log, without
 
 import loyaltykit as lk
 from loyaltykit.errors import (
@@ -138,6 +138,12 @@ def curve_whose_risk_set_runs_empty(engine: Engine) -> Any:
     frame = engine.frame({"months": [2, 2, 9, 7], "left": [1, 1, 1, 0], "since": [0, 1, 3, 5]})
     with pytest.warns(EmptyRiskSetWarning, match=r"^All at risk had the event by duration 2, and"):
         return lk.survival_curve(frame, "months", "left", entry="since")
+
+
+@case
+def curve_of_lifetimes(engine: Engine) -> Any:
+    lives = lk.customer_lifetimes(log(engine), "id", "day", gap=30, as_of=AS_OF)
+    return lk.survival_curve(lives, "duration", "event")
 
 
 @case

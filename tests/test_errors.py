@@ -10,7 +10,12 @@ import loyaltykit as lk
 from loyaltykit import errors
 
 ERRORS = [errors.ColumnNotFoundError, errors.DataError, errors.ParameterError]
-WARNINGS = [errors.ConvergenceWarning, errors.DroppedRowsWarning, errors.ScaleWarning]
+WARNINGS = [
+    errors.ConvergenceWarning,
+    errors.DroppedRowsWarning,
+    errors.EmptyRiskSetWarning,
+    errors.ScaleWarning,
+]
 
 
 @pytest.mark.parametrize("error", ERRORS)
