@@ -60,7 +60,8 @@ def compare(
 
     from each side's estimate e and its score limits l and u: Tango's for a net score, Wilson's for
     a share. Its p-value is 1 minus the confidence level at which the interval touches 0, so that
-    the two never disagree. Means are compared by Welch's t, restricted means by the normal.
+    the two never disagree. Means and ratios of amounts are compared by Welch's t, restricted means
+    by the normal.
 
     Parameters
     ----------
@@ -84,7 +85,8 @@ def compare(
         How p-values are adjusted for their number, which is that of all rows of the call that have
         one: Holm for a few comparisons, Benjamini and Hochberg for screening many.
     method : {"mover", "adjusted_wald", "n_minus_1", "welch", "normal"} or None, default None
-        None is "mover" for net scores and shares, "welch" for means, "normal" for restricted means.
+        None is "mover" for net scores, shares and grr, "welch" for means and other rates of
+        amounts, "normal" for restricted means.
 
         "adjusted_wald": 3/4 of a promoter, 3/4 of a detractor and three answers are added to each
         side of a net score, one success and one failure to each side of a share. The middle of the
@@ -103,9 +105,9 @@ def compare(
         In the engine of `result`, a row per comparison: the other keys, metric, the key compared
         across, reference, n, n_reference, estimate, estimate_reference, difference, std_error,
         ci_low, ci_high, statistic, df, p_value, p_adjusted, adjust, confidence_level, method, unit,
-        definition. Differences are in points for a net score, in percentage_points for a share, in
-        scale_points for a mean. `statistic` is the z or t of the p-value, `df` null for z;
-        `std_error` is the root of the two squared errors.
+        definition. Differences are in points for a net score, in percentage_points for a share or a
+        rate of amounts, in scale_points for a mean. `statistic` is the z or t of the p-value, `df`
+        null for z; `std_error` is the root of the two squared errors.
 
     Raises
     ------
@@ -129,6 +131,9 @@ def compare(
 
     Restricted means, of one horizon, have errors of their own, and no rest: the curve of several
     groups together does not follow from theirs. The unit of their difference is "duration".
+
+    Rates of amounts are compared on `n_effective`, the customers that the amounts at the start are
+    worth: grr as a share of so many, the others with one degree of freedom less.
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
     freedom of the sample; means with Welch's, where these are fewer. Where strata go across the
