@@ -57,6 +57,7 @@ GROUPS = [
     Group("Cohort table, string ids", "cohort", "string", 300, 10 * MILLION),
     Group("Rolling cohort table, int64 ids", "rolling", "int64", 480, 10 * MILLION),
     Group("Customer flow by month, int64 ids", "flow", "int64", 200, 10 * MILLION),
+    Group("Revenue kept by month, int64 ids", "revenue", "int64", 480, 10 * MILLION),
     Group("Loyalty tier, int64 ids", "tier", "int64", 240, 10 * MILLION),
 ]
 SIZES = [MILLION, 10 * MILLION, 30 * MILLION, 100 * MILLION]

@@ -1,4 +1,4 @@
-"""Cohorts, rolling too, flows and loyalty tiers: the log, and how people count them elsewhere."""
+"""Cohorts, rolling too, flows, revenue and loyalty tiers: how people count them elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ Way = tuple[str, Callable[..., Any]]
 
 
 def cases(what: str, frame: pd.DataFrame, threads: int | None = None) -> list[Case]:
-    """Return every way to "cohort", "rolling", "flow" or "tier", over the same log and ids."""
+    """Return every way to count one of `WAYS`, over the same log and ids."""
+    if what == "revenue":
+        frame = frame.assign(amount=np.arange(len(frame)) * 7 % 97 + 1)
     table = pa.Table.from_pandas(frame, preserve_index=False)
     polars = pl.DataFrame(table)
     sql = connection(threads, frame=frame, arrow=table)
@@ -223,6 +225,64 @@ def by_month(rows: Rows) -> Counts:
     return {month_number(month): n for month, n in rows}
 
 
+# ---- revenue kept from month to month ------------------------------------------------------------
+
+
+def pandas_revenue(frame: pd.DataFrame) -> Rows:
+    month = frame["time"].dt.to_period("M")
+    paid = frame.groupby(["customer", month], observed=True)["amount"].sum().unstack(fill_value=0)
+    before = paid.shift(1, axis=1, fill_value=0)
+    kept, net = np.minimum(paid, before).sum(), paid.where(before > 0, 0).sum()
+    return list(zip(paid.columns, kept, net, strict=True))[1:]
+
+
+def merged_revenue(frame: pd.DataFrame) -> Rows:
+    month = frame["time"].dt.year * 12 + frame["time"].dt.month
+    log = pd.DataFrame({"customer": frame["customer"], "month": month, "amount": frame["amount"]})
+    paid = log.groupby(["customer", "month"], observed=True, as_index=False)["amount"].sum()
+    before = paid.assign(month=paid["month"] + 1)
+    both = before.merge(paid, on=["customer", "month"], suffixes=("_before", ""))
+    both["kept"] = both[["amount_before", "amount"]].min(axis=1)
+    return both.groupby("month")[["kept", "amount"]].sum().reset_index().itertuples(index=False)
+
+
+def polars_revenue(data: pl.DataFrame) -> Rows:
+    month = pl.col("time").dt.year().cast(pl.Int32) * 12 + pl.col("time").dt.month()
+    log = data.lazy().select("customer", "amount", month=month)
+    paid = log.group_by("customer", "month").agg(pl.col("amount").sum())
+    before = paid.with_columns(pl.col("month") + 1)
+    both = before.join(paid, on=["customer", "month"])
+    kept = pl.min_horizontal("amount", "amount_right")
+    both = both.with_columns(kept=kept).group_by("month")
+    return both.agg(pl.col("kept").sum(), pl.col("amount_right").sum()).collect().rows()
+
+
+def duckdb_revenue(sql: duckdb.DuckDBPyConnection, source: str) -> Rows:
+    query = f"""
+        WITH paid AS (
+            SELECT customer, {MONTH_SQL} AS month, sum(amount) AS amount FROM {source}
+            GROUP BY customer, month
+        )
+        SELECT now.month, sum(least(now.amount, before.amount)), sum(now.amount)
+        FROM paid AS now JOIN paid AS before
+        ON now.customer = before.customer AND now.month = before.month + 1 GROUP BY now.month
+        """
+    return sql.execute(query).fetchall()
+
+
+def our_revenue(table: Any) -> Counts:
+    found = {}
+    for row in lk.to_records(table):
+        if row["metric"] == "nrr" and row["n"]:
+            kept = row["start"] - row["contraction"] - row["churned"]
+            found[month_number(row["period"])] = kept, kept + row["expansion"]
+    return found
+
+
+def by_amounts(rows: Rows) -> Counts:
+    return {month_number(month): (float(kept), float(net)) for month, kept, net in rows}
+
+
 # ---- loyalty tiers as of the log's end -----------------------------------------------------------
 
 
@@ -296,6 +356,14 @@ WAYS: dict[str, tuple[Any, Any, list[Way], Way, Any, Any]] = {
         ("unique + semi join", polars_flow),
         duckdb_flow,
         by_month,
+    ),
+    "revenue": (
+        partial(lk.revenue_retention, amount="amount"),
+        our_revenue,
+        [("pivot", pandas_revenue), ("sums + merge", merged_revenue)],
+        ("group by + join", polars_revenue),
+        duckdb_revenue,
+        by_amounts,
     ),
     "tier": (
         lk.loyalty_tier,
