@@ -58,6 +58,7 @@ from engine_cases import (
 )
 from flow_cases import REFUSALS as FLOW_REFUSALS
 from flow_cases import SPANS
+from revenue_cases import REFUSALS as REVENUE_REFUSALS
 
 import loyaltykit as lk
 from loyaltykit._partitions import Part
@@ -686,6 +687,7 @@ REFUSALS |= {
 
 # Dask stops at the first partition that refuses: it says so, and counts no other.
 REFUSALS |= history_cases.REFUSALS
+REFUSALS |= REVENUE_REFUSALS
 
 IN_ONE_PARTITION = "In one of the partitions: "
 
