@@ -303,7 +303,7 @@ REFUSALS: dict[str, tuple[Case, type[LoyaltyKitError], str]] = {
     "a currency that is not told": (
         lambda e: revenue(e, {"currency": [None, *["EUR"] * (ROWS - 1)]}, currency="currency"),
         DataError,
-        r"^currency='currency' holds 'EUR', null in one group",
+        r"^currency='currency' holds 'EUR', 'null' in one group",
     ),
     "referred or not, who knows": (
         lambda e: revenue(
