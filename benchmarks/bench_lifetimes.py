@@ -55,6 +55,9 @@ def groups(rows: int) -> Iterator[tuple[str, str, list[Case]]]:
         "they are made in pandas, and timed alone too. It adds intervals, as loyaltykit does."
     )
     yield f"Curve of one cohort, {len(log):,} rows", same, curve_cases(log)
+    customers = spells(rows)
+    limits = "Checked equal to 1e-9: the curve and both limits of its interval, at every duration."
+    yield f"Survival of customers, {rows:,} durations", limits, survival_cases(customers)
 
 
 # ---- purchase days per customer ------------------------------------------------------------------
@@ -132,6 +135,43 @@ def our_curve(table: pd.DataFrame) -> Counts:
 def their_curve(fitted: KaplanMeierFitter) -> Counts:
     survival = fitted.survival_function_at_times(range(MONTHS))
     return {int(age): round(share, 9) for age, share in survival.items()}
+
+
+# ---- survival ------------------------------------------------------------------------------------
+
+
+def spells(rows: int) -> pd.DataFrame:
+    """Return whole durations of 1 to 1000, of which 30 % ended."""
+    rng = np.random.default_rng(SEED)
+    return pd.DataFrame({"days": rng.integers(1, 1001, rows), "left": rng.random(rows) < 0.3})
+
+
+def survival_cases(customers: pd.DataFrame) -> list[Case]:
+    ours = partial(lk.survival_curve, customers, "days", "left")
+    return [
+        Case(f"{harness.OURS}, survival_curve", ours, our_limits),
+        Case("lifelines, KaplanMeierFitter", lambda: fitted(customers), their_limits),
+    ]
+
+
+def fitted(customers: pd.DataFrame) -> KaplanMeierFitter:
+    return KaplanMeierFitter().fit(customers["days"], event_observed=customers["left"])
+
+
+def our_limits(table: pd.DataFrame) -> Counts:
+    shares = table[["estimate", "ci_low", "ci_high"]] / 100
+    return limits(table["duration"], shares)
+
+
+def their_limits(fit: KaplanMeierFitter) -> Counts:
+    shares = fit.survival_function_.join(fit.confidence_interval_)
+    return limits(shares.index, shares)
+
+
+def limits(duration: Any, shares: pd.DataFrame) -> Counts:
+    """Return the three columns by duration; the row of 0 has no limits here, and there 1 and 1."""
+    rows = zip(duration, shares.to_numpy().round(9).tolist(), strict=True)
+    return {int(day): tuple(values) for day, values in rows if day > 0}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtr, stdtrit
 
 import loyaltykit as lk
+from loyaltykit.errors import ConcentrationWarning
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -236,6 +238,80 @@ def naive(up: float, down: float, n: int) -> tuple[float, float]:
     return 100 * (centre - margin), 100 * (centre + margin)
 
 
+# ---- revenue ------------------------------------------------------------------------------------
+
+REVENUE_SIZES = (30, 100, 500)
+SKEWS = (1.0, 1.5, 2.0)
+
+
+def alike(start: Floats, rng: np.random.Generator) -> tuple[Floats, float, float]:
+    """Draw what is left of each amount, whatever its size: a tenth leaves, a fifth pays more."""
+    less, more = rng.uniform(0.4, 0.95, start.shape), 1 + rng.exponential(0.4, start.shape)
+    kind = rng.random(start.shape)
+    left = np.select([kind < 0.1, kind < 0.2, kind < 0.4], [0.0, less, more], 1.0)
+    return left, 0.1 * 0.675 + 0.8, 0.1 * 0.675 + 0.2 * 1.4 + 0.6
+
+
+def small_leave(start: Floats, rng: np.random.Generator) -> tuple[Floats, float, float]:
+    """Draw the same where a fifth of the small half leaves, and one in fifty of the large half."""
+    skew = np.log(start).std()
+    large = start > 1.0
+    stays = rng.random(start.shape) > np.where(large, 0.02, 0.2)
+    more = rng.random(start.shape) < 0.2
+    held = ndtr(skew)  # by the half above the median of a lognormal
+    kept = 0.98 * held + 0.8 * (1 - held)
+    return stays * np.where(more, 1.2, 1.0), kept, kept * 1.04
+
+
+def revenue_rows(draw: Any, skew: float, n: int, samples: int, resamples: int) -> str:
+    """Return how often intervals hold the rates of the population, and 0 for their differences."""
+    rng = np.random.default_rng(SEED + n)
+    start = rng.lognormal(0, skew, (samples, n))
+    left, grr, nrr = draw(start, rng)
+    group = np.repeat(np.arange(samples), n)
+    both = {
+        "id": np.tile(np.arange(samples * n), 2),
+        "month": np.repeat(
+            np.array(["2026-01-01", "2026-02-01"], dtype="datetime64[s]"), samples * n
+        ),
+        "paid": np.concatenate([start.ravel(), (start * left).ravel()]),
+        "sample": np.tile(group, 2),
+    }
+    asked: dict[str, Any] = {"by": "sample", "as_of": "2026-02-28", "rng": SEED}
+    arguments = pd.DataFrame(both), "id", "month", "paid"
+    plain = lk.revenue_retention(*arguments, **asked)
+    drawn = lk.revenue_retention(*arguments, **asked, method="bootstrap", n_resamples=resamples)
+    found = []
+    for metric, truth in (("grr", grr), ("nrr", nrr)):
+        one, other = (
+            table[(table["metric"] == metric) & (table["coverage"] == "observed")]
+            for table in (plain, drawn)
+        )
+        found += [held(one, 100 * truth), held(other, 100 * truth)]
+        pairs = one.assign(pair=one["sample"] // 2, side=one["sample"] % 2)
+        head = ["pair", "side", *(name for name in one.columns if name != "sample")]
+        found.append(held(lk.compare(pairs[head], "side"), 0.0))
+    # What n - 1 degrees of freedom would make of the same error.
+    margin = stdtrit(n - 1, (1 + LEVEL) / 2) * one["std_error"]
+    found.append((abs(one["estimate"] - 100 * nrr) <= margin).to_numpy())
+    worth = one["n_effective"].mean()
+    return f"| {skew:g} | {n} | {worth:.0f} | " + " | ".join(f"{part.mean():.3f}" for part in found)
+
+
+def revenue_table(quick: bool) -> Iterator[str]:
+    yield (
+        "| amounts | skew | n | worth | grr, `wilson` | grr, bootstrap | grr, difference "
+        "| nrr, `linearised` | nrr, bootstrap | nrr, difference | nrr, t(n - 1) |"
+    )
+    yield "|---" * 11 + "|"
+    units, resamples = (1_200, 200) if quick else (200_000, 999)
+    for name, draw in (("all alike", alike), ("small ones leave", small_leave)):
+        for skew in SKEWS:
+            for n in REVENUE_SIZES[: 1 if quick else None]:
+                samples = min(units // n, 2_000)
+                yield f"| {name} {revenue_rows(draw, skew, n, samples, resamples)} |"
+
+
 # ---- tables -------------------------------------------------------------------------------------
 
 
@@ -278,6 +354,9 @@ def sections(quick: bool) -> Iterator[tuple[str, list[str]]]:
     lines = ["| n of both halves | `mover` on n_effective |", "|---|---|"]
     lines += [f"| {n} | {difference_rows(n, samples):.3f} |" for n in sizes[1:]]
     yield "weighted difference", lines
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConcentrationWarning)  # it is what is measured
+        yield "revenue", list(revenue_table(quick))
 
 
 def write(target: Path, *, quick: bool) -> None:

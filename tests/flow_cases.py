@@ -128,18 +128,22 @@ def contract_flow_with_migration(engine: Engine) -> Any:
     return lk.customer_flow(contracts(engine), "id", "start", **options)
 
 
-@case
-def contract_flow_in_a_zone(engine: Engine) -> Any:
-    """Contracts that begin and end at midnight in New York, kept in UTC."""
-    midnights = {
+def midnights(engine: Engine) -> Any:
+    """Return contracts that begin and end at midnight in New York, kept in UTC."""
+    kept = {
         name: [
             value and dt.datetime.combine(value, dt.time(0), NEW_YORK).astimezone(dt.UTC)
             for value in CONTRACTS[name]
         ]
         for name in ("start", "end")
     }
-    types = {name: pa.timestamp("us", "UTC") for name in midnights}
-    frame = engine.with_types({**CONTRACTS, **midnights}, types)
+    types = {name: pa.timestamp("us", "UTC") for name in kept}
+    return engine.with_types({**CONTRACTS, **kept}, types)
+
+
+@case
+def contract_flow_in_a_zone(engine: Engine) -> Any:
+    frame = midnights(engine)
     return lk.customer_flow(frame, "id", "start", tz="America/New_York", **TERMS)
 
 
@@ -153,11 +157,14 @@ def contract_flow_with_rows_left_out(engine: Engine) -> Any:
         return lk.customer_flow(frame, "id", "start", errors="coerce", **TERMS)
 
 
+def no_contracts(engine: Engine) -> Any:
+    types = {"id": pa.int64(), "start": pa.date32(), "end": pa.date32(), "sector": pa.string()}
+    return engine.with_types({name: [] for name in types}, types)
+
+
 @case
 def contract_flow_of_nothing(engine: Engine) -> Any:
-    types = {"id": pa.int64(), "start": pa.date32(), "end": pa.date32(), "sector": pa.string()}
-    frame = engine.with_types({name: [] for name in types}, types)
-    return lk.customer_flow(frame, "id", "start", by="sector", **TERMS)
+    return lk.customer_flow(no_contracts(engine), "id", "start", by="sector", **TERMS)
 
 
 @case
@@ -256,7 +263,7 @@ def flow(engine: Engine, columns: dict[str, Any], **options: Any) -> Any:
     return lk.customer_flow(engine.frame(columns), "id", "start", **{**TERMS, **options})
 
 
-BACKWARDS = {
+BACKWARDS: dict[str, list[Any]] = {
     "id": [1, 2, 3],
     "start": ["2026-01-05", "2026-02-07", "2026-03-01"],
     "end": ["2026-01-04", None, "2026-02-01"],

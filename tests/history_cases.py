@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ from engine_cases import (
     own_kind,
     without,
 )
+from flow_cases import BACKWARDS, CONTRACTS, TERMS, contracts, midnights, moments, no_contracts
 
 import loyaltykit as lk
 from loyaltykit.errors import (
@@ -257,6 +259,71 @@ def lifetimes_of_no_rows(engine: Engine) -> Any:
     return lk.customer_lifetimes(no_log(engine), "id", "day", gap=30)
 
 
+def contract_lives(engine: Engine, **changed: Any) -> Callable[..., Any]:
+    """Return lifetimes of the contracts, some of whose columns are others."""
+
+    def make(**options: Any) -> Any:
+        frame = contracts(engine, **changed)
+        return lk.customer_lifetimes(frame, "id", "start", **{**TERMS, **options})
+
+    return make
+
+
+@own_kind("id")
+def lifetimes_of_contracts(engine: Engine) -> Any:
+    return contract_lives(engine)()
+
+
+@own_kind("id")
+def lifetimes_of_contracts_from_a_day_on(engine: Engine) -> Any:
+    return contract_lives(engine)(observed_from="2026-01-02")
+
+
+@own_kind("id")
+def lifetimes_of_contracts_with_a_gap(engine: Engine) -> Any:
+    return contract_lives(engine)(gap=21, observed_from=dt.datetime(2025, 12, 10, 9))
+
+
+@own_kind("id")
+def lifetimes_of_contracts_to_the_middle_of_a_day(engine: Engine) -> Any:
+    columns = {
+        "start": moments(CONTRACTS["start"], 6),
+        "end": [end and end + dt.timedelta(hours=20) for end in moments(CONTRACTS["end"], 7)],
+    }
+    as_of = dt.datetime(2026, 4, 17, 11, 30)
+    return contract_lives(engine, **columns)(gap=3, as_of=as_of)
+
+
+@own_kind("id")
+def lifetimes_of_contracts_written_as_texts(engine: Engine) -> Any:
+    columns = {
+        name: [value and value.isoformat() for value in CONTRACTS[name]]
+        for name in ("start", "end")
+    }
+    return contract_lives(engine, **columns, id=[f"c{who:02}" for who in CONTRACTS["id"]])()
+
+
+@own_kind("id")
+def lifetimes_of_contracts_in_a_zone(engine: Engine) -> Any:
+    frame = midnights(engine)
+    return lk.customer_lifetimes(frame, "id", "start", tz="America/New_York", gap=2, **TERMS)
+
+
+@own_kind("id")
+def lifetimes_of_contracts_with_rows_left_out(engine: Engine) -> Any:
+    backwards = list(CONTRACTS["end"])
+    backwards[10] = CONTRACTS["start"][10] - dt.timedelta(days=1)
+    make = contract_lives(engine, end=backwards, id=without(CONTRACTS["id"], 30))
+    with pytest.warns(DroppedRowsWarning, match=r"^3 rows left out: no customer, no usable date,"):
+        return make(errors="coerce")
+
+
+@own_kind("id")
+def lifetimes_of_no_contracts(engine: Engine) -> Any:
+    frame = no_contracts(engine)
+    return lk.customer_lifetimes(frame, "id", "start", observed_from="2026-01-01", **TERMS)
+
+
 @case
 def gaps_of_the_log(engine: Engine) -> Any:
     return lk.inactivity_gap(log(engine), "id", "day", share=0.8)
@@ -335,6 +402,31 @@ REFUSALS: dict[str, tuple[Case, type[Exception], str]] = {
         ),
         DataError,
         r"^'valid_from': 1 row without a date\. Complete or remove them\.$",
+    ),
+    "contracts that end before they start, for lives": (
+        lambda e: lk.customer_lifetimes(e.frame(BACKWARDS), "id", "start", **TERMS),
+        DataError,
+        r"^contract_end='end': 2 rows with an end before 'start': '2026-0[12]-0[14]', '2026-0",
+    ),
+    "a gap that leaves no day observed": (
+        lambda e: contract_lives(e)(gap=300),
+        ParameterError,
+        r"^gap=300: .* from the first start, 2025-09-01, to the end of observation, 2026-05-31, ",
+    ),
+    "a gap that leaves no day after the first": (
+        lambda e: contract_lives(e)(gap=30, observed_from="2026-05-02"),
+        ParameterError,
+        r"^gap=30: .* from observed_from, 2026-05-02, to the end of observation, 2026-05-31, that",
+    ),
+    "contracts from after the end of observation on": (
+        lambda e: contract_lives(e)(observed_from="2026-06-01"),
+        ParameterError,
+        r"^observed_from=2026-06-01: no day starts between it and the end of observation",
+    ),
+    "ends that are no column, for lives": (
+        lambda e: contract_lives(e)(contract_end="ende"),
+        ColumnNotFoundError,
+        r"^contract_end='ende': data has no such column\. .* Did you mean 'end'\?",
     ),
     "an end before the first row, for lives": (
         lambda e: lk.customer_lifetimes(log(e), "id", "day", gap=9, as_of=dt.date(2025, 11, 19)),

@@ -1045,6 +1045,63 @@ def customer_lifetimes(
     return found
 
 
+def contract_lifetimes(
+    contracts: Contracts,
+    gap: int,
+    observed_until: dt.datetime,
+    observed_from: dt.date | None = None,
+) -> dict[Any, tuple[dt.date, int, bool, int]]:
+    """Return start, duration, event and entry of each customer, from the close of day to the next.
+
+    Observed up to, without, that moment, which is when the last day closes.
+    """
+    last = (observed_until - dt.timedelta(microseconds=1)).date()
+    known = last - dt.timedelta(days=gap)  # after its close, nobody is known to have left
+    found = {}
+    for customer in sorted({who for who, _, _ in contracts}):
+        mine = [row for row in contracts if row[0] == customer and row[1] <= observed_until]
+        for life in _lives(mine, gap, observed_until):
+            begins, first, reach = life
+            if begins >= observed_until or begins.date() > known:
+                continue
+            event = reach < known
+            entry = 0
+            if observed_from is not None:
+                opens = observed_from - dt.timedelta(days=1)  # closes as observation begins
+                if reach < opens and begins.date() < observed_from:
+                    continue
+                entry = max((opens - first).days, 0)
+            length = (reach - first).days + 1 if event else (known - first).days
+            found[customer] = (begins.date(), length, event, entry)
+            break
+    return found
+
+
+def _lives(
+    contracts: Contracts, gap: int, observed_until: dt.datetime
+) -> list[tuple[dt.datetime, dt.date, dt.date]]:
+    """Return of each lifetime its start, and the first and the last day that it closes with."""
+    lives: list[tuple[dt.datetime, dt.date, dt.date]] = []
+    silent: int | None = None  # days that closed without a contract; None before the first
+    day = min((start for _, start, _ in contracts), default=observed_until).date()
+    day -= dt.timedelta(days=1)
+    opens = midnight(day)
+    while opens < observed_until:
+        closes = min(opens + dt.timedelta(days=1), observed_until)
+        starts = [start for _, start, _ in contracts if opens < start <= closes]
+        if starts and (silent is None or silent > gap):
+            lives.append((min(starts), day, day - dt.timedelta(days=1)))
+        if starts or in_force(contracts, closes):
+            begins, first, _ = lives[-1]
+            here = bool(in_force(contracts, closes))
+            silent = 0 if here else 1
+            lives[-1] = (begins, first, day if here else day - dt.timedelta(days=1))
+        elif silent is not None:
+            silent += 1
+        day, opens = day + dt.timedelta(days=1), closes
+    return lives
+
+
 def gaps(log: Sequence[tuple[Any, dt.date]], as_of: dt.date) -> dict[int, int]:
     """Return how many silences there are of each length."""
     found: dict[int, int] = {}
@@ -1226,3 +1283,187 @@ def contract_revenue(
             coverage = "observed" if over else "partial"
             rows.append({"key": key, "period": period, "coverage": coverage, **row})
     return rows
+
+
+# ---- survival -----------------------------------------------------------------------------------
+
+
+class Spell(NamedTuple):
+    """How long somebody was seen, whether it ended with the event, since when, and the weight."""
+
+    duration: float
+    event: bool
+    entry: float = 0
+    weight: float = 1
+
+
+def is_at_risk(spell: Spell | Subject, time: float) -> bool:
+    begun = spell.entry < time or (time == 0 and spell.entry == 0)
+    return begun and time <= spell.duration
+
+
+def survival(
+    spells: Sequence[Spell], *, weighted: bool, method: str = "log-log", level: float = 0.95
+) -> list[Row]:
+    """Return the rows of a survival curve: every count and sum anew at every time.
+
+    The variance of weighted curves is the sum of the squared derivatives of S by each weight, times
+    the weight; that of others Greenwood's.
+    """
+    times = {0, *(spell.duration for spell in spells), *(spell.entry for spell in spells)}
+    rows: list[Row] = []
+    share, relative = 1.0, 0.0
+    slopes = [0.0] * len(spells)  # of log S by each weight
+    for time in sorted(times):
+        there = [is_at_risk(spell, time) for spell in spells]
+        ended = [spell.duration == time for spell in spells]
+        gone = [spell.event and over for spell, over in zip(spells, ended, strict=True)]
+        weights = [spell.weight if weighted else 1 for spell in spells]
+        at_risk = sum(w for w, here in zip(weights, there, strict=True) if here)
+        events = sum(w for w, lost in zip(weights, gone, strict=True) if lost)
+        everyone = sum(gone) == sum(there)
+        if events and everyone:
+            share = 0.0
+        elif events:
+            share *= 1 - events / at_risk
+            relative += events / (at_risk * (at_risk - events))
+            for i, (here, lost) in enumerate(zip(there, gone, strict=True)):
+                stays = here and not lost
+                slopes[i] += stays / (at_risk - events) - here / at_risk
+        if weighted:
+            moves = (w * slope for w, slope in zip(weights, slopes, strict=True))
+            relative = sum(move * move for move in moves)
+        low, high = survival_limits(share, math.sqrt(relative), method, level)
+        entered = sum(spell.entry == time for spell in spells)
+        rows.append(
+            {
+                "duration": time,
+                "at_risk": sum(there),
+                "events": sum(gone),
+                "censored": sum(ended) - sum(gone),
+                "entered": entered,
+                **({"w_at_risk": at_risk, "w_events": events} if weighted else {}),
+                "estimate": 100 * share,
+                "std_error": 100 * share * math.sqrt(relative) if share else None,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+    return rows
+
+
+def survival_limits(
+    share: float, relative: float, method: str, level: float
+) -> tuple[float | None, float | None]:
+    if share in (0, 1):
+        return None, None
+    reach = normal_z(level) * relative
+    if method == "log-log":
+        middle, half = math.log(-math.log(share)), reach / math.log(share)
+        ends = [math.exp(-math.exp(middle + sign * half)) for sign in (-1, 1)]
+    elif method == "log":
+        ends = [math.exp(math.log(share) + sign * reach) for sign in (-1, 1)]
+    else:
+        ends = [share + sign * share * reach for sign in (-1, 1)]
+    return 100 * max(min(ends), 0), 100 * min(max(ends), 1)
+
+
+class Subject(NamedTuple):
+    """One subject: from entry (0: the beginning) to duration, and whether it had the event."""
+
+    group: Any
+    duration: float
+    event: bool
+    entry: float = 0
+
+
+def at_risk(spells: Sequence[Subject], time: float) -> list[Subject]:
+    return [s for s in spells if is_at_risk(s, time)]
+
+
+def logrank(
+    spells: Sequence[Subject], groups: Sequence[Any]
+) -> tuple[list[int], list[Fraction], Fraction | None, int]:
+    """Return observed and expected events of each group, chi-square (None without one), and df."""
+    observed = [sum(s.event for s in spells if s.group == group) for group in groups]
+    expected = [Fraction(0) for _ in groups]
+    variance = [[Fraction(0) for _ in groups] for _ in groups]
+    for time in sorted({s.duration for s in spells if s.event}):
+        there = at_risk(spells, time)
+        total, died = len(there), sum(s.event and s.duration == time for s in there)
+        share = [Fraction(sum(s.group == group for s in there), total) for group in groups]
+        spread = Fraction(died * (total - died), total - 1) if total > 1 else Fraction(0)
+        for i in range(len(groups)):
+            expected[i] += died * share[i]
+            for j in range(len(groups)):
+                variance[i][j] += spread * share[i] * ((i == j) - share[j])
+    apart = [o - e for o, e in zip(observed, expected, strict=True)]
+    solution, rank = solved(variance, apart)
+    statistic = sum((a * x for a, x in zip(apart, solution, strict=True)), Fraction(0))
+    return observed, expected, statistic if rank else None, rank
+
+
+def solved(matrix: list[list[Fraction]], right: list[Fraction]) -> tuple[list[Fraction], int]:
+    """Return one solution of linear equations that have one, and the rank of the matrix."""
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    pivots: list[int] = []
+    for column in range(len(right)):
+        rank = len(pivots)
+        found = next((i for i in range(rank, len(rows)) if rows[i][column] != 0), None)
+        if found is None:
+            continue
+        rows[rank], rows[found] = rows[found], rows[rank]
+        rows[rank] = [value / rows[rank][column] for value in rows[rank]]
+        for i, row in enumerate(rows):
+            if i != rank and row[column] != 0:
+                rows[i] = [a - row[column] * b for a, b in zip(row, rows[rank], strict=True)]
+        pivots.append(column)
+    assert all(row[-1] == 0 for row in rows[len(pivots) :])
+    solution = [Fraction(0)] * len(right)
+    for row, column in zip(rows, pivots, strict=False):
+        solution[column] = row[-1]
+    return solution, len(pivots)
+
+
+def area_under_curve(
+    spells: Sequence[Subject], weights: Sequence[Fraction], horizon: Fraction
+) -> tuple[Fraction, Fraction, Fraction]:
+    """Return the area under a weighted Kaplan-Meier curve, its variance, and where it ends."""
+    each = list(zip(spells, weights, strict=True))
+    curve, last, area = Fraction(1), Fraction(0), Fraction(0)
+    steps: list[tuple[Fraction, Fraction, Fraction]] = []  # the area before, events, and at risk
+    for time in sorted({Fraction(s.duration) for s in spells if s.event and s.duration <= horizon}):
+        area, last = area + curve * (time - last), time
+        died = sum((w for s, w in each if s.event and s.duration == time), Fraction(0))
+        there = sum((w for s, w in each if s in at_risk([s], float(time))), Fraction(0))
+        steps.append((area, died, there))
+        curve *= 1 - died / there
+    area += curve * (horizon - last)
+    parts = (
+        (area - before) ** 2 * died / (there * (there - died))
+        for before, died, there in steps
+        if there != died
+    )
+    return area, sum(parts, Fraction(0)), curve
+
+
+def restricted_mean(
+    spells: Sequence[Subject], horizon: Fraction, weights: Sequence[Fraction] | None = None
+) -> tuple[float, float] | None:
+    """Return the restricted mean and its variance, or None where it is not known.
+
+    That of weighted subjects is the sum of the squares of each weight times the slope of the area
+    along it, which is taken from a step so small that fractions alone can make it.
+    """
+    equal = [Fraction(1)] * len(spells) if weights is None else list(weights)
+    area, variance, end = area_under_curve(spells, equal, horizon)
+    if not spells or (max(s.duration for s in spells) < horizon and end > 0):
+        return None
+    if weights is not None:
+        step = Fraction(1, 10**15)
+        variance = Fraction(0)
+        for i, weight in enumerate(equal):
+            moved = [*equal[:i], weight + step, *equal[i + 1 :]]
+            slope = (area_under_curve(spells, moved, horizon)[0] - area) / step
+            variance += (weight * slope) ** 2
+    return float(area), float(variance)

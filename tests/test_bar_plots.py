@@ -16,7 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import same_color
 
 import loyaltykit as lk
-from loyaltykit import _bar_plots, plot
+from loyaltykit import _bar_plots, _drawing, plot
 from loyaltykit.errors import ParameterError
 
 mpl.use("Agg")
@@ -110,7 +110,7 @@ def test_who_is_there_stands_up_and_who_left_hangs_down(engine: Engine) -> None:
 def test_bars_of_a_running_period_are_hatched() -> None:
     ax = plot.customer_flow(flow())
     hatches = [[bar.get_hatch() for bar in series] for series in ax.containers]
-    assert hatches == [[None, None, _bar_plots.HATCH]] * 4
+    assert hatches == [[None, None, _drawing.HATCH]] * 4
     ends = ["Retained", "Returned", "New", "Churned", "At the end"]
     assert legend(ax) == [*ends, "Partial"]
     whole = plot.customer_flow(flow(as_of="2026-04-30"))

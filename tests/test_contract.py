@@ -24,7 +24,8 @@ PUBLIC = {
     *("attach_segments", "loyalty_tier", "pool", "compare"),
     *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
     *("scorecard", "scorecard_matrix", "to_records"),
-    *("explain_change", "quick_ratio"),
+    *("explain_change", "quick_ratio", "survival_curve", "survival_quantile"),
+    *("logrank", "restricted_mean", "revenue_retention"),
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -52,6 +53,11 @@ POSITIONAL = {
     "one_answer": ["data", "customer", "time"],
     "compare_paired": ["data", "before", "after"],
     "quick_ratio": ["flow"],
+    "survival_curve": ["data", "duration", "event"],
+    "survival_quantile": ["result"],
+    "logrank": ["data", "duration", "event"],
+    "restricted_mean": ["data", "duration", "event"],
+    "revenue_retention": ["data", "customer", "time", "amount"],
     "pool": ["result"],
     "compare": ["result", "across"],
     "explain_change": ["result", "across"],
@@ -78,6 +84,11 @@ LOG: dict[str, list[Any]] = {
     "sector": ["B2B", "B2B", "B2C", None, None, "B2C"],
     "day": ["2026-01-05", "2026-02-06", "2026-01-09", "2026-02-03", "2026-03-02", "2026-03-05"],
 }
+PAID: dict[str, list[Any]] = {
+    **LOG,
+    "paid": [3.5, 4.5, 3, 4, 2.5, 3],
+    "told": [False, False, False, True, True, False],
+}
 CONTRACTS: dict[str, list[Any]] = {
     "id": [1, 2, 3, 1],
     "sector": ["B2B", "B2C", None, "B2B"],
@@ -88,6 +99,12 @@ TIERS: dict[str, list[Any]] = {
     "id": [1, 1, 2],
     "valid_from": ["2026-01-01", "2026-02-01", "2026-01-01"],
     "tier": ["new", "loyal", "new"],
+}
+SPELLS: dict[str, list[Any]] = {
+    "months": [3, 5, 5, 0, 8, 2],
+    "left": [True, False, True, False, True, True],
+    "weight": [0.5, 1.5, 1, 2, 1, 3],
+    "sector": ANSWERS["sector"],
 }
 TERMS: dict[str, Any] = {"contract_end": "end", "as_of": "2026-03-31"}
 ESTIMATES = ["estimate", "std_error", "ci_low", "ci_high"]
@@ -111,6 +128,18 @@ REVENUE = [
     ),
     "as_of",
 ]
+MOVED = [
+    *("retained", "start", "new", "expansion", "contraction", "churned", "reactivation", "end"),
+    *("amount_sumsq", "amount_start_sumsq", "amount_cross", "reactivated", "reactivation_sumsq"),
+]
+EARNED = ["referred", "referred_amount", "referred_sumsq"]
+
+
+def recurring(*more: str) -> list[str]:
+    counts = ["metric", "n", "n_missing", *MOVED, *more, "logo_retention", *ESTIMATES]
+    return ["period", "coverage", *counts, "n_effective", *WORDS, "as_of"]
+
+
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
 RATIO = ["period", "coverage", *metric("gained", "lost")]
@@ -125,6 +154,20 @@ COMPARE = [
     *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference", "std_error"),
     *("ci_low", "ci_high", "statistic", "df", "p_value", "p_adjusted", "adjust", *WORDS),
 ]
+
+SURVIVAL = [
+    *("duration", "at_risk", "events", "censored", "entered"),
+    *(*ESTIMATES, "confidence_level", "method", "unit"),
+]
+
+
+def curve(engine: Engine, **options: Any) -> Any:
+    return lk.survival_curve(engine.frame(SPELLS), "months", "left", **options)
+
+
+def means(engine: Engine, **options: Any) -> Any:
+    return lk.restricted_mean(engine.frame(SPELLS), "months", "left", horizon=4, **options)
+
 
 # Every table that reports on groups, written out in full.
 TABLES: dict[str, tuple[Call, list[str]]] = {
@@ -205,6 +248,20 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
         ),
         ["sector", "metric", "period", *COMPARE],
     ),
+    "revenue retention": (
+        lambda e: lk.revenue_retention(e.frame(PAID), "id", "day", "paid", by="sector"),
+        ["sector", *recurring()],
+    ),
+    "revenue retention of contracts": (
+        lambda e: lk.revenue_retention(
+            e.frame({**CONTRACTS, "paid": [9.5, 8, 7, 9.5]}), "id", "start", "paid", **TERMS
+        ),
+        recurring(),
+    ),
+    "earned growth": (
+        lambda e: lk.revenue_retention(e.frame(PAID), "id", "day", "paid", referred="told"),
+        recurring(*EARNED),
+    ),
     "revenue of cohorts": (
         lambda e: lk.cohort_retention(
             e.frame({**LOG, "spent": [1.5] * len(LOG["id"])}), "id", "day", amount="spent"
@@ -258,6 +315,36 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
     "gap": (
         lambda e: lk.inactivity_gap(e.frame(LOG), "id", "day"),
         ["gap", "n", "within", "proposed"],
+    ),
+    "survival": (lambda e: curve(e, by="sector"), ["sector", *SURVIVAL]),
+    "weighted survival": (
+        lambda e: curve(e, weights="weight"),
+        [*SURVIVAL[:5], "w_at_risk", "w_events", *SURVIVAL[5:]],
+    ),
+    "logrank": (
+        lambda e: lk.logrank(e.frame(SPELLS), "months", "left", by="sector"),
+        ["sector", "n", "events", "expected", "statistic", "df", "p_value", "method"],
+    ),
+    "logrank of pairs": (
+        lambda e: lk.logrank(e.frame(SPELLS), "months", "left", by="sector", pairwise=True),
+        [
+            *("sector", "reference", "n", "n_reference", "events", "events_reference"),
+            *("expected", "expected_reference", "statistic", "df", "p_value"),
+            *("p_adjusted", "adjust", "method"),
+        ],
+    ),
+    "restricted mean": (lambda e: means(e, by="sector"), ["sector", *metric("events")]),
+    "weighted restricted mean": (lambda e: means(e, weights="weight"), metric("events")),
+    "compare restricted means": (
+        lambda e: lk.compare(means(e, by="sector"), "sector"),
+        ["metric", "sector", *COMPARE],
+    ),
+    "quantiles of survival": (
+        lambda e: lk.survival_quantile(curve(e, by="sector"), share=[0.25, 0.5]),
+        [
+            *("sector", "share", "estimate", "ci_low", "ci_high"),
+            *("confidence_level", "method", "unit"),
+        ],
     ),
     "paired": (
         lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat", by="sector"),

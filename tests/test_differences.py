@@ -381,6 +381,23 @@ def test_welch_is_that_of_scipy(one: list[int], other: list[int], alternative: s
         assert made["ci_low"] == -6.0
 
 
+def test_normal_is_known_by_its_quantiles() -> None:
+    """1.959964 errors leave 2.5 % beyond, 1.644854 leave 5 %."""
+    one = _differences.Means(np.array([3.0, 3.0, 3.0]), np.array([0.6, 0.0, np.nan]), np.ones(3))
+    other = _differences.Means(np.array([1.0, 1.0, 1.0]), np.array([0.8, 0.0, 1.0]), np.ones(3))
+    found = _differences.normal(one, other, _differences.Pivot("two-sided", 0.95), 3.9)
+    assert found.statistic[0] == 2.0
+    assert found.p_value[0] == pytest.approx(0.0455002639)
+    assert found.ci_low[0] == pytest.approx(2 - 1.959963985)
+    assert found.ci_high[0] == 3.9  # the end of the scale
+    assert np.isnan(found.df).all()
+    for part in found:
+        assert np.isnan(part[1:]).all()
+    less = _differences.normal(one, other, _differences.Pivot("less", 0.95), 9.0)
+    assert (less.ci_low[0], less.ci_high[0]) == (-9.0, pytest.approx(2 + 1.644853627))
+    assert less.p_value[0] == pytest.approx(1 - 0.0455002639 / 2)
+
+
 def test_welch_without_spread_or_with_one_answer() -> None:
     none = float("nan")
     one = _differences.Means(np.array([5.0, 5.0]), np.array([0.0, none]), np.array([4, 1]))

@@ -136,3 +136,44 @@ def test_ages_that_begin_a_bracket_are_the_whole_of_it() -> None:
     definition = "basis=log;freq=month;window=calendar;rule=brackets(0,1,4,8)"
     assert _drawing.age_texts([0, 1, 4], definition) == ["0", "1\N{EN DASH}3", "4\N{EN DASH}7"]
     assert _drawing.age_texts([0, 1, 4], "basis=log;freq=month;rule=on") == ["0", "1", "4"]
+
+
+def test_days_of_periods(engine: Engine) -> None:
+    frame = _frame.open_frame(engine.frame({"x": [dt.date(1970, 1, 2), dt.date(1969, 12, 31)]}))
+    assert _drawing.days(frame, "x").tolist() == [1, -1]
+    assert _drawing.days(frame[:0], "x").tolist() == []
+    texts = _frame.open_frame(engine.frame({"x": ["1970-01-03", "1970-01-01T00:00:00"]}))
+    assert _drawing.days(texts, "x").tolist() == [2, 0]
+    for bad in ([2025, 2026], [dt.date(1970, 1, 2), None], ["1970-01-01", "1970-Q2"]):
+        rows = _frame.open_frame(engine.frame({"x": bad}))
+        with pytest.raises(
+            ParameterError, match=r"^result: 'x' must hold a date in every row, not"
+        ):
+            _drawing.days(rows, "x")
+
+
+def test_coverage_is_observed_where_nothing_is_said(engine: Engine) -> None:
+    frame = _frame.open_frame(engine.frame({"coverage": ["partial", None], "x": [1, 2]}))
+    assert _drawing.coverages(frame) == ["partial", "observed"]
+    assert _drawing.coverages(frame.select("x")) == ["observed", "observed"]
+
+
+def test_keys_of_one_level_and_of_several(engine: Engine) -> None:
+    frame = _frame.open_frame(engine.frame({"x": ["a", None], "y": [1, 1]}))
+    assert _drawing.parted(frame, ["x", "y"]) == (["x"], ["y"])
+    assert _drawing.group_names(_frame.group(frame, ["x", "y"]), ["x", "y"], "") == [
+        "a, 1",
+        "(missing), 1",
+    ]
+    assert _drawing.group_names(_frame.group(frame, []), [], "") == ["All"]
+
+
+def test_definitions_of_revenue_are_told_by_what_is_unusual() -> None:
+    usual = "basis=log;freq=month;trailing=1;reactivation=apart;amount=mrr"
+    assert _drawing.titled("NRR", "", usual) == "NRR\nby month, amount mrr"
+    plain = usual.replace("=mrr", "=amount")
+    assert _drawing.titled("NRR", "", plain) == "NRR\nby month"
+    other = "basis=contracts;freq=month;trailing=12;reactivation=included;amount=mrr"
+    assert _drawing.titled("NRR", "", other) == (
+        "NRR\ncontracts, by month, trailing 12,\nwith reactivation, amount mrr"
+    )

@@ -104,6 +104,14 @@ LOG: dict[str, list[Any]] = {
 }
 PANEL: dict[str, list[Any]] = {"was": [1, 5, None], "now": [4, 5, 3]}
 SEGMENTS: dict[str, list[Any]] = {"id": [1, 2], "sector": ["B2B", "B2C"]}
+SPELLS: dict[str, list[Any]] = {
+    "months": [3, 5, 8],
+    "left": [True, False, True],
+    "weight": [0.5, 2.0, 1.0],
+    "n": [4, 1, 2],
+    "plan": ["a", "b", "b"],
+}
+REVENUE: dict[str, list[Any]] = {**LOG, "mrr": [10, 12, 5, 7]}
 
 
 def survey(function: Callable[..., Any], **options: Any) -> Call:
@@ -156,7 +164,25 @@ CUTS: dict[str, Any] = {"scale": (1, 5), "promoter_min": 5, "detractor_max": 3}
 NPS = survey(lk.nps, **CUTS)
 COHORTS = log(lk.cohort_retention)
 FLOW = log(lk.customer_flow)
+
+
+def spells(function: Callable[..., Any], **options: Any) -> Call:
+    return lambda engine: function(engine.frame(SPELLS), "months", "left", **options)
+
+
+def curve(**options: Any) -> Call:
+    return spells(lk.survival_curve, **options)
+
+
 GAP = log(lk.inactivity_gap)
+
+
+def recurring(engine: Engine) -> Any:
+    return lk.revenue_retention(engine.frame(REVENUE), "id", "day", "mrr")
+
+
+def lasting(engine: Engine) -> Any:
+    return lk.survival_curve(engine.frame(SPELLS), "months", "left")
 
 
 def moved(engine: Engine) -> Any:
@@ -177,12 +203,17 @@ CALLS: dict[str, Call] = {
     "customer_flow": FLOW,
     "quick_ratio": of_table(lk.quick_ratio, FLOW),
     "cohort_retention": COHORTS,
+    "revenue_retention": recurring,
     "loyalty_tier": log(lk.loyalty_tier),
     "lifecycle_stage": log(lk.lifecycle_stage),
     "tier_transitions": moved,
     "rfm": lambda e: lk.rfm(e.frame(LOG), "id", "day", "id"),
     "customer_lifetimes": log(functools.partial(lk.customer_lifetimes, gap=30)),
     "inactivity_gap": GAP,
+    "survival_curve": curve(),
+    "logrank": spells(lk.logrank, by="plan"),
+    "restricted_mean": spells(lk.restricted_mean, horizon=4),
+    "survival_quantile": of_table(lk.survival_quantile, curve()),
     "attach_segments": attached,
     "one_answer": log(lk.one_answer),
     "compare_paired": lambda e: lk.compare_paired(e.frame(PANEL), "was", "now", metric="csat"),
@@ -209,6 +240,9 @@ CALLS: dict[str, Call] = {
     "plot.customer_flow": of_table(lk.plot.customer_flow, FLOW),
     "plot.tier_transitions": of_table(lk.plot.tier_transitions, moved_at_all),
     "plot.inactivity_gap": of_table(lk.plot.inactivity_gap, GAP),
+    "plot.survival": of_table(lk.plot.survival, lasting),
+    "plot.revenue_bridge": of_table(lk.plot.revenue_bridge, recurring),
+    "plot.trend": of_table(lk.plot.trend, recurring),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
     "ces_from_counts": of_counts(lk.ces_from_counts),
@@ -318,6 +352,20 @@ SPANS: dict[str, list[Any]] = {
     "end": [dt.date(2026, 2, 6), None],
 }
 BOUGHT: dict[str, list[Any]] = {**LOG, "sector": ["a", "a", "b", "c"], "bought": [True] * 4}
+SOLD: dict[str, list[Any]] = {
+    **BOUGHT,
+    "day": [dt.date(2026, 1, 5)] * 2 + [dt.date(2026, 1, 9), dt.date(2026, 2, 3)],
+    "mrr": [9.0] * 4,
+    "currency": ["EUR"] * 4,
+    "told": [True, False, False, False],
+}
+
+
+def paid(mrr: list[float] | None = None, **options: Any) -> Call:
+    columns = SOLD if mrr is None else {**SOLD, "mrr": mrr}
+    return lambda engine: lk.revenue_retention(engine.frame(columns), "id", "day", "mrr", **options)
+
+
 TOLD: dict[str, list[Any]] = {"id": [1], "nps": [9], "day": [dt.date(2026, 1, 9)]}
 QUERIES: dict[str, tuple[Call, int]] = {
     "nps": (NPS, 1),
@@ -351,6 +399,25 @@ QUERIES: dict[str, tuple[Call, int]] = {
         lambda e: lk.customer_flow(e.frame(LOG), "id", "day", by="sector", segments=e.frame(TIMED)),
         2 + 3,
     ),
+    "revenue": (paid(), 3),
+    "revenue by segments": (
+        lambda e: paid(by="sector", segments=e.frame(SEGMENTS))(e),
+        3 + 2,
+    ),
+    "revenue of which all is asked": (
+        paid(by="sector", currency="currency", referred="told", method="none"),
+        3 + 3,
+    ),
+    "revenue with credits": (paid(mrr=[9.0, -1.0, 9.0, 9.0]), 4),
+    "revenue of contracts": (
+        lambda e: lk.revenue_retention(
+            e.frame({**SPANS, "mrr": [9.0, 8.0]}),
+            *("id", "start", "mrr"),
+            contract_end="end",
+            as_of="2026-03-31",
+        ),
+        4,
+    ),
     "tier": (log(lk.loyalty_tier), 1),
     "tier of purchases": (
         lambda e: lk.loyalty_tier(e.frame(BOUGHT), "id", "day", purchase="bought"),
@@ -374,6 +441,11 @@ QUERIES: dict[str, tuple[Call, int]] = {
         lambda e: lk.tier_transitions(e.frame({**TIMED, "tier": ["new"]}), "id"),
         3,
     ),
+    "curve": (curve(), 2),
+    "curve of counts": (curve(counts="n"), 3),
+    "test of counts": (spells(lk.logrank, by="plan", counts="n"), 3),
+    "mean": (CALLS["restricted_mean"], 2),
+    "curve with weights": (curve(weights="weight"), 3),
     "one answer of each": (log(lk.one_answer), 1),
     "two answers of each": (CALLS["compare_paired"], 1),
     "attach": (attached, 0 + 2),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
+import hazard_cases
 import history_cases
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -22,6 +23,7 @@ import oracles
 import pandas as pd
 import pyarrow as pa
 import pytest
+import spell_cases
 from conftest import (
     CONSTRUCTORS,
     WRAPPED,
@@ -144,7 +146,7 @@ def test_dtypes_of_pandas_tables(any_engine: Engine, name: str) -> None:
 
 def keys_of(columns: Sequence[str]) -> Sequence[str]:
     """Return the columns before the first that is the library's own, and tiers."""
-    firsts = ("period", "cohort", "metric", "answer", "gap")
+    firsts = ("period", "cohort", "metric", "answer", "gap", "duration", "share", "n")
     first = min(columns.index(name) for name in firsts if name in columns)
     return [*columns[:first], "from_tier", "to_tier"]
 
@@ -210,10 +212,13 @@ def test_flow_cases_against_naive_loops(freq: str) -> None:
     )
 
 
+def contract_rows() -> list[tuple[int, dt.datetime, dt.datetime | None]]:
+    return [(who, oracles.midnight(a), oracles.midnight(b) if b else None) for who, a, b in SPANS]
+
+
 @pytest.mark.parametrize("freq", FREQUENCIES)
 def test_contract_cases_against_naive_loops(freq: str) -> None:
-    rows = [(who, oracles.midnight(a), oracles.midnight(b) if b else None) for who, a, b in SPANS]
-    flow = oracles.contract_flow(rows, freq, dt.datetime(2026, 6, 1))
+    flow = oracles.contract_flow(contract_rows(), freq, dt.datetime(2026, 6, 1))
     hidden = ("key", "due", "not_renewed")
     same_as_oracle(
         reference(f"contract_flow_by_{freq}"),
@@ -271,6 +276,23 @@ def test_history_cases_against_naive_loops() -> None:
         for customer, (start, duration, event) in lives.items()
     ]
     same_as_oracle(reference("lifetimes_of_the_log"), naive)
+
+
+def test_lifetimes_of_contracts_against_naive_loops() -> None:
+    until = oracles.midnight(dt.date(2026, 6, 1))
+    for name, gap, since in (
+        ("lifetimes_of_contracts", 0, None),
+        ("lifetimes_of_contracts_from_a_day_on", 0, dt.date(2026, 1, 2)),
+        ("lifetimes_of_contracts_with_a_gap", 21, dt.date(2025, 12, 11)),
+        ("lifetimes_of_contracts_in_a_zone", 2, None),
+    ):
+        columns = ["start", "duration", "event", *([] if since is None else ["entry"])]
+        lives = oracles.contract_lifetimes(contract_rows(), gap, until, since)
+        naive = [
+            {"id": who, **dict(zip(columns, life, strict=False))} for who, life in lives.items()
+        ]
+        assert len({row["event"] for row in naive}) == 2
+        same_as_oracle(reference(name), naive)
 
 
 def test_cases_written_out() -> None:
@@ -467,7 +489,7 @@ REFUSALS: dict[str, Refusal] = {
     "counts that are negative": (
         lambda e: lk.nps(e.frame({"nps": [9, 3], "n": [4, -2]}), "nps", counts="n"),
         DataError,
-        r"^counts='n': 1 row without a whole number of answers, 0 or more: -2",
+        r"^counts='n': 1 row without a whole number, 0 or more: -2",
     ),
     "answers without a date": (
         lambda e: lk.nps(
@@ -688,6 +710,8 @@ REFUSALS |= {
 # Dask stops at the first partition that refuses: it says so, and counts no other.
 REFUSALS |= history_cases.REFUSALS
 REFUSALS |= REVENUE_REFUSALS
+REFUSALS |= spell_cases.REFUSALS
+REFUSALS |= hazard_cases.REFUSALS
 
 IN_ONE_PARTITION = "In one of the partitions: "
 

@@ -10,8 +10,8 @@ import pytest
 from conftest import frame_rows
 
 import loyaltykit as lk
-from loyaltykit import _frame, _histories, _logs
-from loyaltykit.errors import DataError
+from loyaltykit import _contracts, _frame, _histories, _logs
+from loyaltykit.errors import DataError, ParameterError
 
 EPOCH = dt.date(1970, 1, 1)
 
@@ -121,6 +121,58 @@ def test_first_lives() -> None:
     found = _histories.lifetimes(days, 10, number("2026-01-15"))
     assert found.duration.tolist() == [14, 10]
     assert found.event.tolist() == [False, True]
+
+
+def ranges(*rows: tuple[int, int, int]) -> _contracts.Ranges:
+    """Return contracts from the first and last day that close with them, and that of the start."""
+    first, last, began = (np.array(values, dtype=np.int64) for values in zip(*rows, strict=True))
+    return _contracts.Ranges(first, last, began, np.full(len(rows), _contracts.NEVER))
+
+
+@pytest.mark.parametrize(
+    ("gap", "since", "lives"),
+    [
+        # Whose, since when, for how long, ended or not, entered after.
+        (0, None, [(0, 11, 4, True, 0), (1, 13, 17, False, 0)]),
+        (2, None, [(0, 11, 7, True, 0), (1, 13, 15, False, 0)]),
+        (3, None, [(0, 11, 12, True, 0), (1, 13, 14, False, 0)]),
+        (0, 13, [(0, 11, 4, True, 2), (1, 13, 17, False, 0)]),
+        (0, 15, [(0, 16, 2, True, 0), (1, 13, 17, False, 2)]),
+    ],
+)
+def test_first_lives_of_contracts(
+    gap: int, since: int | None, lives: list[tuple[int, int, int, bool, int]]
+) -> None:
+    """Customer 0 is away from the 14th for 1 day, for 3 days later; 2 begins as all ends."""
+    made = ranges(
+        *((20, 21, 21), (10, 12, 11), (12, 13, 13), (15, 16, 16)),
+        *((12, 29, 13), (29, 29, _contracts.NEVER)),
+    )
+    who = np.array([0, 0, 0, 0, 1, 2])
+    found = _histories.terms(who, made, gap, _histories.Window(29 - gap, since))
+    told = zip(found.customer, *found.lives, found.entry, strict=True)
+    assert [tuple(part.tolist() for part in life) for life in told] == lives
+
+
+def test_no_contracts_are_no_lives() -> None:
+    nothing = np.zeros(0, dtype=np.int64)
+    found = _histories.terms(nothing, _contracts.Ranges(*[nothing] * 4), 3, _histories.Window(5, 4))
+    assert [len(part) for part in (found.customer, *found.lives, found.entry)] == [0] * 5
+
+
+def test_days_in_which_an_end_would_be_known() -> None:
+    end = np.datetime64("2026-02-01")
+    active = _logs.nobody(number("2026-01-11"), 21, "day")
+    window = _histories.window(active, end, None, 20)
+    assert window == (number("2026-01-11"), None)
+    window = _histories.window(active, end, None, 10, "2026-01-20 09:00")
+    assert window == (number("2026-01-21"), number("2026-01-21"))
+    with pytest.raises(ParameterError, match=r"^gap=21: .* from the first start, 2026-01-11, to"):
+        _histories.window(active, end, None, 21)
+    with pytest.raises(ParameterError, match=r"^gap=11: .* from observed_from, 2026-01-21, to the"):
+        _histories.window(active, end, None, 11, "2026-01-21")
+    nobody = _logs.nobody(0, 0, "day")
+    assert _histories.window(nobody, end, None, 500).until == number("2026-01-31") - 500
 
 
 def test_scores_that_are_answers() -> None:

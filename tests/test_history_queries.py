@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ import pytest
 from conftest import CONSTRUCTORS, WRAPPED, Engine, collected, frame_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_logs import FREQUENCIES, Case, cases
+from random_logs import FREQUENCIES, Case, Contracts, cases, contracts
 
 import loyaltykit as lk
-from loyaltykit.errors import DataError
+from loyaltykit.errors import DataError, ParameterError
 
 LAZY = ["polars-lazy", "duckdb"]
 
@@ -90,6 +91,25 @@ def test_the_queries_end_the_lives_that_numpy_ends(lazy: str, case: Case, gap: i
     numpy = lk.inactivity_gap(log, "id", "day", **keywords)
     found = lk.inactivity_gap(wrap(log, None), "id", "day", **keywords)
     assert frame_rows(found) == frame_rows(numpy)
+
+
+@pytest.mark.parametrize("lazy", LAZY)
+@given(case=contracts(split=False), gap=st.integers(0, 3) | st.integers(0, 40))
+@settings(max_examples=20)
+def test_the_queries_unite_the_contracts_that_numpy_unites(
+    lazy: str, case: Contracts, gap: int
+) -> None:
+    base, wrap = WRAPPED[lazy]
+    frame, keywords = case.arguments(base)
+    del keywords["freq"]
+    try:
+        numpy = lk.customer_lifetimes(frame, "id", "start", gap=gap, **keywords)
+    except ParameterError as error:
+        with pytest.raises(ParameterError, match="^" + re.escape(str(error))):
+            lk.customer_lifetimes(wrap(frame, None), "id", "start", gap=gap, **keywords)
+        return
+    found = lk.customer_lifetimes(wrap(frame, None), "id", "start", gap=gap, **keywords)
+    assert in_order(found, ["id"]) == in_order(numpy, ["id"])
 
 
 @pytest.mark.parametrize("lazy", LAZY)

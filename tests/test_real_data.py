@@ -754,3 +754,187 @@ def test_retail_revenue_cohorts_are_net_of_returns(retail: Any) -> None:
         )
     assert table["amount"].sum() == pytest.approx(known["net"].sum())
     assert set(table.loc[table["retained"] == 0, "amount"].dropna()) <= {0.0}
+
+
+# ---- revenue ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trailing", [1, 12])
+@pytest.mark.filterwarnings("ignore::loyaltykit.errors.ConcentrationWarning")
+def test_cdnow_amounts_from_month_to_month(
+    cdnow: Any, purchases: pd.DataFrame, trailing: int
+) -> None:
+    """Held against pandas: customers down, months across."""
+    table = frame_rows(lk.revenue_retention(cdnow, "id", "day", "dollars", trailing=trailing))
+    month = purchases["day"].dt.to_period("M")
+    paid = purchases.groupby(["id", month])["dollars"].sum().unstack(fill_value=0)
+    assert len(table) == 2 * 18
+    for row in table:
+        last = pd.Period(row["period"], "M")
+        if row["coverage"] == "unobserved":
+            assert last < pd.Period("1997-01", "M") + trailing
+            continue
+        start, end = paid[last - trailing], paid[last]
+        base = start > 0
+        before = paid.loc[:, : last - trailing].gt(0).any(axis=1)
+        assert (row["n"], row["retained"]) == (base.sum(), (base & (end > 0)).sum())
+        expected = {
+            "start": start.sum(),
+            "end": end.sum(),
+            "new": end[~before].sum(),
+            "reactivation": end[before & ~base].sum(),
+            "churned": start[base & (end == 0)].sum(),
+            "amount_cross": (start * end).sum(),
+        }
+        for name, value in expected.items():
+            assert row[name] == pytest.approx(value), name
+        least = np.minimum(start, end) if row["metric"] == "grr" else end[base]
+        assert row["estimate"] == pytest.approx(100 * least.sum() / start.sum())
+        assert row["ci_low"] < row["estimate"] < row["ci_high"]
+
+
+def test_retail_credits_are_refused_where_more_is_given_back_than_paid(retail_paid: Any) -> None:
+    """Of 3,621 customers, those who in a month returned more than they bought in these lines."""
+    options: dict[str, Any] = {"errors": "coerce"}
+    with (
+        pytest.warns(DroppedRowsWarning, match="10,057 rows left out"),
+        pytest.raises(DataError, match=r"amount='paid' adds up to less than 0 in \d+ cases of a"),
+    ):
+        lk.revenue_retention(retail_paid, "CustomerID", "InvoiceDate", "paid", **options)
+
+
+@pytest.mark.filterwarnings("ignore::loyaltykit.errors.ConcentrationWarning")
+def test_telco_fees_as_contracts(real_data: Find) -> None:
+    """Accounts that end at their tenure, counted back from the end of 2019; fees never change."""
+    accounts = pd.read_csv(real_data("telco/Telco-Customer-Churn.csv"))
+    accounts = accounts[accounts["tenure"] > 0]
+    end = pd.Period("2019-12", "M")
+    starts = [(end - (tenure - 1)).start_time for tenure in accounts["tenure"]]
+    left = accounts["Churn"] == "Yes"
+    contracts = pd.DataFrame(
+        {
+            "id": accounts["customerID"],
+            "start": starts,
+            "end": np.where(left, np.datetime64("2019-12-31", "us"), np.datetime64("NaT", "us")),
+            "fee": accounts["MonthlyCharges"],
+            "contract": accounts["Contract"],
+        }
+    )
+    table = lk.revenue_retention(
+        *(contracts, "id", "start", "fee"),
+        contract_end="end",
+        as_of="2019-12-31",
+        by="contract",
+    )
+    last = table[(table["period"] == "2019-12-01") & (table["metric"] == "grr")]
+    for row in frame_rows(last):
+        # Those of a tenure of one month joined when December began, and were in force then.
+        mine = contracts["contract"] == row["contract"]
+        fee, gone = contracts["fee"][mine], left[mine]
+        assert row["n"] == mine.sum()
+        assert row["estimate"] == pytest.approx(100 * fee[~gone].sum() / fee.sum())
+        assert row["logo_retention"] == pytest.approx(100 * (1 - gone.mean()))
+
+
+# ---- IBM Telco: 7,043 accounts, tenure in months, 11 of them with a tenure of 0 ------------------
+
+
+@pytest.fixture
+def telco(engine: Engine, real_data: Find) -> Any:
+    frame = read_with(engine.name, real_data("telco/Telco-Customer-Churn.csv"))
+    columns = {name: column(frame, name) for name in ("tenure", "Contract", "SeniorCitizen")}
+    left = [churn == "Yes" for churn in column(frame, "Churn")]
+    weights = [2.5 if senior else 1.0 for senior in columns["SeniorCitizen"]]
+    return engine.frame({**columns, "left": left, "weight": weights})
+
+
+def survival_at(table: Any, month: int) -> list[float]:
+    names = ("at_risk", "estimate", "std_error", "ci_low", "ci_high")
+    return [row[name] for row in frame_rows(table) if row["duration"] == month for name in names]
+
+
+def test_telco_survival(telco: Any) -> None:
+    table = lk.survival_curve(telco, "tenure", "left")
+    first = frame_rows(table)[0]
+    assert [first[name] for name in ("at_risk", "events", "censored")] == [7043, 0, 11]
+    assert (first["estimate"], first["ci_low"]) == (100, None)
+    # R 4.2.2, survival 3.5-3:
+    # summary(survfit(Surv(tenure, Churn == "Yes") ~ 1, conf.type="log-log"), times=c(12, 24, 72))
+    wanted = {
+        12: (4974, 84.3199553816, 0.449216025484, 83.4168685811, 85.1783320693),
+        24: (3927, 78.8736398371, 0.520896369050, 77.8312955530, 79.8735202136),
+        72: (362, 59.2790152052, 0.991876687076, 57.3062891004, 61.1936209193),
+    }
+    for month, values in wanted.items():
+        assert survival_at(table, month) == pytest.approx(values, rel=1e-10)
+
+
+def test_telco_survival_by_contract(telco: Any) -> None:
+    table = lk.survival_curve(telco, "tenure", "left", by="Contract")
+    # R 4.2.2, survival 3.5-3: summary(survfit(... ~ Contract, conf.type="log-log"), times=12)
+    at_12 = [row for row in frame_rows(table) if row["duration"] == 12]
+    found = [(row["estimate"], row["ci_low"], row["ci_high"]) for row in at_12]
+    assert found[0] == pytest.approx((70.3096636349, 68.7259357621, 71.8304075430), rel=1e-10)
+    assert found[1] == pytest.approx((99.0808204075, 98.4219530770, 99.4653431505), rel=1e-10)
+    assert found[2] == (100, None, None)
+    # quantile(survfit(...), c(.25, .5))
+    rows = frame_rows(lk.survival_quantile(table, share=[0.25, 0.5]))
+    assert [(row["estimate"], row["ci_low"], row["ci_high"]) for row in rows] == [
+        *[(9, 8, 10), (35, 32, 38), (67, 66, 69), (None, 72, None)],
+        *[(None, None, None), (None, None, None)],
+    ]
+
+
+def test_telco_survival_with_weights(telco: Any) -> None:
+    """Seniors stand for two and a half each; the error is that of R's robust=TRUE."""
+    table = lk.survival_curve(telco, "tenure", "left", weights="weight")
+    # R 4.2.2, survival 3.5-3: survfit(..., weights=w, robust=TRUE, conf.type="log-log")
+    wanted = {
+        12: (83.5242938055, 0.51525223861, 82.4862393221, 84.5067381336),
+        72: (55.4119838003, 1.14426673902, 53.1385522609, 57.6225098186),
+    }
+    for month, values in wanted.items():
+        assert survival_at(table, month)[1:] == pytest.approx(values, rel=1e-10)
+
+
+def test_telco_survival_with_late_entry(telco: Any, engine: Engine) -> None:
+    """As if all who stayed longer than two years had come under observation then."""
+    tenure, left = column(telco, "tenure"), column(telco, "left")
+    since = [24 if months > 24 else 0 for months in tenure]
+    frame = engine.frame({"tenure": tenure, "left": left, "since": since})
+    table = lk.survival_curve(frame, "tenure", "left", entry="since")
+    # R 4.2.2, survival 3.5-3: survfit(Surv(ifelse(e == 0, -0.5, e), tenure, Churn == "Yes") ~ 1)
+    wanted = {
+        12: (1141, 61.1627063943, 0.985275252228, 59.2004126858, 63.0620008048),
+        36: (3051, 25.2648252814, 1.831096821860, 21.7533964832, 28.9154541865),
+        72: (362, 20.0077902055, 1.480289368300, 17.1908542169, 22.9837781473),
+    }
+    for month, values in wanted.items():
+        assert survival_at(table, month) == pytest.approx(values, rel=1e-10)
+
+
+def test_telco_contracts_differ(telco: Any) -> None:
+    """R 4.2.2, survival 3.5-3: survdiff(Surv(tenure, left) ~ Contract), of all and of every two."""
+    table = frame_rows(lk.logrank(telco, "tenure", "left", by="Contract"))
+    assert [row["n"] for row in table] == [3875, 1473, 1695]
+    assert [row["events"] for row in table] == [1655, 166, 48]
+    assert [row["expected"] for row in table] == pytest.approx(
+        [708.4455955079, 470.7278260958, 689.8265783963]
+    )
+    assert table[0]["statistic"] == pytest.approx(2352.8725382593)
+    assert table[0]["df"] == 2
+    pairs = lk.logrank(telco, "tenure", "left", by="Contract", pairwise=True)
+    assert column(pairs, "statistic") == pytest.approx(
+        [926.0645586244, 1550.5103068768, 256.2177668056]
+    )
+
+
+def test_telco_two_years(telco: Any) -> None:
+    """R 4.2.2, survival 3.5-3: survfit by Contract, rmean = 24; where nobody left it has se = 0."""
+    table = lk.restricted_mean(telco, "tenure", "left", by="Contract", horizon=24)
+    assert column(table, "estimate") == pytest.approx([17.4605032139, 23.7973176037, 24.0])
+    assert column(table, "std_error") == [
+        pytest.approx(0.1544414469628),
+        pytest.approx(0.0437789028478),
+        None,
+    ]

@@ -71,6 +71,16 @@ REFERRED = ("referred", "referred_amount", "referred_sumsq")
                 *WORDS,
             ),
         ),
+        (_results.RESTRICTED_MEAN, ("metric", "n", "n_missing", "events", *ESTIMATES, *WORDS)),
+        (_results.LOGRANK, ("n", "events", "expected", "statistic", "df", "p_value", "method")),
+        (
+            _results.LOGRANK_PAIRS,
+            (
+                *("reference", "n", "n_reference", "events", "events_reference"),
+                *("expected", "expected_reference", "statistic", "df", "p_value"),
+                *("p_adjusted", "adjust", "method"),
+            ),
+        ),
         (_results.TALLY, ("answer", "n")),
         (_results.TALLY_WEIGHTED, ("cluster", "answer", "n", "weight", "weight_sq")),
         (
@@ -141,6 +151,24 @@ REFERRED = ("referred", "referred_amount", "referred_sumsq")
             ("metric", "reference", "part", *ESTIMATES, "unit", "definition"),
         ),
         (
+            _results.SURVIVAL,
+            (
+                *("duration", "at_risk", "events", "censored", "entered"),
+                *(*ESTIMATES, "confidence_level", "method", "unit"),
+            ),
+        ),
+        (
+            _results.SURVIVAL_WEIGHTED,
+            (
+                *("duration", "at_risk", "events", "censored", "entered", "w_at_risk", "w_events"),
+                *(*ESTIMATES, "confidence_level", "method", "unit"),
+            ),
+        ),
+        (
+            _results.SURVIVAL_QUANTILE,
+            ("share", "estimate", "ci_low", "ci_high", "confidence_level", "method", "unit"),
+        ),
+        (
             _results.SCORECARD,
             ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS),
         ),
@@ -172,7 +200,8 @@ RESERVED = {
     *("from_tier", "to_tier", "moved"),
     *("reference", "n_reference", "estimate_reference", "difference", "statistic"),
     *("p_value", "p_adjusted", "adjust", "part"),
-    *("duration", "at_risk", "events", "censored", "entered"),
+    *("duration", "at_risk", "events", "censored", "entered", "w_at_risk", "w_events", "share"),
+    *("expected", "events_reference", "expected_reference"),
     *("name", "dimension", "level"),
     *("amount", "amount_start", "amount_sumsq", "amount_start_sumsq", "amount_cross"),
     *("w_promoters", "w_passives", "w_detractors", "w_satisfied", "w_easy", "w_neutral", "w_hard"),

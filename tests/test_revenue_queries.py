@@ -110,7 +110,7 @@ def test_two_equal_contracts_are_two() -> None:
         "end": [None, None, "2026-02-15"],
         "mrr": [10.0, 10.0, 4.0],
     }
-    terms = {"contract_end": "end", "as_of": "2026-02-28"}
+    terms: dict[str, Any] = {"contract_end": "end", "as_of": "2026-02-28"}
     table = lk.revenue_retention(pl.LazyFrame(rows), "id", "start", "mrr", **terms)
     last = frame_rows(table)[-1]
     assert (last["start"], last["churned"], last["end"]) == (24.0, 4.0, 20.0)

@@ -125,5 +125,5 @@ def test_what_is_refused() -> None:
         read(pd.concat([table, other]))
     with pytest.raises(ParameterError, match="lacks 'satisfied'"):
         read(table.drop(columns="satisfied"))
-    with pytest.raises(ParameterError, match="'grr', which is none of a metric function"):
-        read(table.assign(metric="grr"))
+    with pytest.raises(ParameterError, match="'margin', which is none of a metric function"):
+        read(table.assign(metric="margin"))

@@ -81,3 +81,16 @@ def test_dots_in_names() -> None:
     assert lk.nps(Engine("polars-lazy").frame({**ROWS, "a.b": [1, 2]}), "nps", by="a.b")[
         "a.b"
     ].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("lazy", LAZY)
+def test_a_query_is_opened_with_the_columns_in_use(lazy: str) -> None:
+    named = {"customer": "id", "time": "day"}
+    made = frozenset(["duration"])
+    source = _sources.having(Engine(lazy).frame(ROWS), named, made)
+    assert _sources.columns_of(source) == ["id", "day"]
+    assert _sources.columns_of(_sources.having(pd.DataFrame(ROWS), named)) == list(ROWS)
+    with pytest.raises(ParameterError, match=r"^customer='day': a result table has a column of"):
+        _sources.having(Engine(lazy).frame(ROWS), {"customer": "day"}, frozenset(["day"]))
+    with pytest.raises(TypeError, match=r"^time must be a column name"):
+        _sources.having(Engine(lazy).frame(ROWS), {"customer": "id", "time": None})  # type: ignore[dict-item]

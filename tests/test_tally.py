@@ -337,8 +337,8 @@ def test_counts_of_every_type(engine: Engine, dtype: str) -> None:
 @pytest.mark.parametrize(
     ("times", "message"),
     [
-        ([1, None], "counts='times': 1 row without a whole number of answers, 0 or more: nan"),
-        ([1, -1], "counts='times': 1 row without a whole number of answers"),
+        ([1, None], "counts='times': 1 row without a whole number, 0 or more: nan"),
+        ([1, -1], "counts='times': 1 row without a whole number"),
         ([1.5, 2.5], r"counts='times': 2 rows without .*: 1\.5, 2\.5"),
         ([1.0, math.inf], "1 row without"),
         (["1", "2"], "counts='times' must be a column of whole numbers, not String"),

@@ -6,6 +6,8 @@ from loyaltykit.comparison import compare, pool
 from loyaltykit.explanation import explain_change
 from loyaltykit.flows import customer_flow
 from loyaltykit.growth import quick_ratio
+from loyaltykit.hazards import logrank
+from loyaltykit.horizons import restricted_mean
 from loyaltykit.labels import (
     normalize_loyalty_tier,
     normalize_relationship,
@@ -29,6 +31,7 @@ from loyaltykit.scoring import rfm
 from loyaltykit.segments import attach_segments
 from loyaltykit.stages import lifecycle_stage
 from loyaltykit.survey import ces, csat, nps
+from loyaltykit.survival import survival_curve, survival_quantile
 from loyaltykit.tallies import tally
 from loyaltykit.tiers import loyalty_tier
 from loyaltykit.transitions import tier_transitions
@@ -55,6 +58,7 @@ __all__ = [
     "explain_change",
     "inactivity_gap",
     "lifecycle_stage",
+    "logrank",
     "loyalty_tier",
     "normalize_loyalty_tier",
     "normalize_relationship",
@@ -67,12 +71,15 @@ __all__ = [
     "pool",
     "quick_ratio",
     "rake",
+    "restricted_mean",
     "retention_rate",
     "retention_rate_from_counts",
     "revenue_retention",
     "rfm",
     "scorecard",
     "scorecard_matrix",
+    "survival_curve",
+    "survival_quantile",
     "tally",
     "tier_transitions",
     "to_records",

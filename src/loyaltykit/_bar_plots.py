@@ -24,7 +24,6 @@ STAYED = {
     "migrated_in": "#003050",
 }
 LEFT = {"churned": _drawing.ORANGE, "migrated_out": "#8A5200"}
-HATCH = "////"
 
 _GAPS = ("gap", "n", "within", "proposed")
 # Days in one bar: whole weeks are compared with whole weeks.
@@ -200,7 +199,7 @@ def _bars(ax: Axes, frame: _frame.Frame, partial: Mask) -> list[FloatArray]:
             )
             for place, bar in zip(rows.tolist(), bars, strict=True):
                 if partial[place]:
-                    bar.set(hatch=HATCH, alpha=0.75)
+                    bar.set(hatch=_drawing.HATCH, alpha=0.75)
             level[rows] += height[rows]
             keys[name.replace("_", " ")] = colour
         ends.append(level)
@@ -210,7 +209,9 @@ def _bars(ax: Axes, frame: _frame.Frame, partial: Mask) -> list[FloatArray]:
     ax.tick_params(axis="x", length=0)
     keys["at the end"] = Line2D([], [], color="black", linewidth=1.6)
     if partial.any():
-        keys["partial"] = Patch(facecolor=_drawing.LINE, edgecolor="white", hatch=HATCH, alpha=0.75)
+        keys["partial"] = Patch(
+            facecolor=_drawing.LINE, edgecolor="white", hatch=_drawing.HATCH, alpha=0.75
+        )
     if len(frame):
         # Closer than usual: no label of an axis lies between.
         _drawing.legend(ax, keys, pad=3.6 if partial.any() else 2.2)

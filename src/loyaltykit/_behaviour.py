@@ -71,7 +71,7 @@ def count_log(
     columns = _sources.columns_of(source)
     _checks.check_columns(names, columns)
     if contract_end is not None:
-        _check_contracts(time, contract_end, as_of)
+        check_contracts(time, contract_end, as_of)
     _checks.check_reserved(keys, _results.RESERVED)
     lookup = None if segments is None else _sources.opened_beside(source, segments, "segments")
     beside = None if lookup is None else _sources.columns_of(lookup)
@@ -92,7 +92,8 @@ def count_log(
     return _QUERIES[kind](_sources.only(source, used), customer, time, **options)
 
 
-def _check_contracts(time: str, contract_end: str, as_of: object) -> None:
+def check_contracts(time: str, contract_end: str, as_of: object) -> None:
+    """Refuse ends that are the starts, and contracts without an end of observation."""
     if contract_end == time:
         msg = f"contract_end={contract_end!r} is the column of the starts: name that of the ends."
         raise ParameterError(msg)

@@ -8,7 +8,7 @@ import warnings
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from numpy.random import Generator, default_rng
 
@@ -114,14 +114,19 @@ def check_freq(freq: object) -> str:
 
 def check_confidence_level(value: object) -> float:
     """Return the level as a float inside (0, 1)."""
+    return check_fraction("confidence_level", value)
+
+
+def check_fraction(name: str, value: object) -> float:
+    """Return a number inside (0, 1)."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        wrong_type("confidence_level", value, "a number")
-    level = float(value)
-    if not 0 < level < 1:
-        hint = f" Did you mean {level / 100:g}?" if 1 < level < 100 else ""
-        msg = f"confidence_level={value!r} must lie between 0 and 1 (both excluded).{hint}"
+        wrong_type(name, value, "a number")
+    fraction = float(value)
+    if not 0 < fraction < 1:
+        hint = f" Did you mean {fraction / 100:g}?" if 1 < fraction < 100 else ""
+        msg = f"{name}={plain(value)!r} must lie between 0 and 1 (both excluded).{hint}"
         raise ParameterError(msg)
-    return level
+    return fraction
 
 
 def check_integer(name: str, value: object, *, low: int | None = None) -> int:
@@ -305,6 +310,15 @@ def check_name(name: str, value: object) -> str:
     if not isinstance(value, str):
         wrong_type(name, value, "a column name (a string)")
     return value
+
+
+def check_log(as_of: object, tz: object, errors: object) -> dict[str, Any]:
+    """Return how a log is to be read, as the functions that read one take it."""
+    return {
+        "as_of": as_of,
+        "tz": check_zone(tz),
+        "errors": check_choice("errors", errors, ("raise", "coerce")),
+    }
 
 
 def check_definable(name: str, value: object) -> str:

@@ -33,7 +33,7 @@ def _distinct_in_order(ordered: Integers) -> npt.NDArray[Any]:
     return np.concatenate([run for runs in _parallel.in_parts(kept, len(ordered)) for run in runs])
 
 
-def starts_of_runs(values: Integers, rows: slice | None = None) -> npt.NDArray[np.bool_]:
+def starts_of_runs(values: npt.NDArray[Any], rows: slice | None = None) -> npt.NDArray[np.bool_]:
     """Return where a value differs from the one before it, for all rows or for a run of them."""
     start, stop, _ = slice(None).indices(len(values)) if rows is None else rows.indices(len(values))
     differs = np.ones(stop - start, dtype=np.bool_)

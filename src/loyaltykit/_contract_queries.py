@@ -62,7 +62,7 @@ def read(
     options: dict[str, Any] = {"why": _contracts.UNUSABLE, "closing": True}
     log = _queries.until(query, facts, dropped, freq, as_of, zone, observed_from, **options)
     log = log._replace(active=_contracts.periods(log.active))
-    end = np.datetime64(0, "D") if log.end is None else log.end
+    end = _logs.end_or_any(log.end)
     closing, last = int(end.astype("datetime64[us]").astype(np.int64)), _logs.last_period(end, freq)
     over = nw.col(STOP) <= closing
     kept = [_lazy.value(log.rows, name) for name in keep]

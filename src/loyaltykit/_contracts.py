@@ -54,8 +54,12 @@ def read(
     as_of: object,
     tz: str | None,
     errors: str,
+    ordered: bool = False,
 ) -> Contracts:
-    """Return the contracts that have a customer, a start up to ``as_of`` and no end before it."""
+    """Return the contracts that have a customer, a start up to ``as_of`` and no end before it.
+
+    The customers come in order if asked for.
+    """
     tz = _checks.check_zone(tz)
     starts, ends = times_of(frame, time, contract_end, tz, errors)
     backwards = ends.values < starts.values  # NaT is not before anything
@@ -71,7 +75,7 @@ def read(
         usable,
         as_of=as_of,
         errors=errors,
-        ordered=False,
+        ordered=ordered,
         unusable=UNUSABLE,
         closing=True,
     )

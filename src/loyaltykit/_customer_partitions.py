@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from loyaltykit import (
     _calendar,
+    _contract_partitions,
+    _contracts,
     _dask,
     _frame,
     _histories,
@@ -43,7 +45,7 @@ def standing(
         source, customer, time, purchase, freq=freq or "month", **options
     )
     starts = _histories.starts(active, end, freq)
-    until = _until(end)
+    until = _logs.end_or_any(end)
     days = _partitions.distinct(
         source, customer, time, [], options["tz"], until, freq="day", purchase=purchase
     )
@@ -66,10 +68,6 @@ def standing(
     return _dask.over(parts, one)
 
 
-def _until(end: np.datetime64 | None) -> np.datetime64:
-    return np.datetime64(0, "D") if end is None else end
-
-
 def _answers_at_home(
     answers: tuple[Any, str, str], customer: str, beside: Any, options: dict[str, Any]
 ) -> Any:
@@ -83,7 +81,9 @@ def _answers_at_home(
     parts = _dask.each(source.frame[list(dict.fromkeys([customer, answered, score]))], judge)
     shown = [value for _, values in parts for value in values]
     _histories.refuse_scores(score, sum(count for count, _ in parts), shown, errors)
-    told = _partitions.distinct(source, customer, answered, [score], tz, _until(end), freq="day")
+    told = _partitions.distinct(
+        source, customer, answered, [score], tz, _logs.end_or_any(end), freq="day"
+    )
     return told.shuffle(on=_dask.HOME, npartitions=beside.npartitions)
 
 
@@ -144,7 +144,7 @@ def of_days(
     It is told the last day observed as well.
     """
     _, end, zone = _partitions.observed(source, customer, time, None, freq="day", **options)
-    until = _until(end)
+    until = _logs.end_or_any(end)
     days = _partitions.distinct(source, customer, time, [], options["tz"], until, freq="day")
     one = functools.partial(_of_days_of_part, customer=customer, make=make, end=until, zone=zone)
     return _dask.over([days.shuffle(on=_dask.HOME)], one)
@@ -160,6 +160,47 @@ def _of_days_of_part(
 ) -> Any:
     log, _ = _log_of_days(part, customer, end, zone)
     return make(log, int(_logs.as_of_day(end).astype(np.int64)))
+
+
+def of_contracts(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    contract_end: str,
+    make: Callable[..., Any],
+    tell: Callable[..., _histories.Window],
+    options: dict[str, Any],
+) -> Any:
+    """Return what a function makes of the contracts of every partition's customers, by the day.
+
+    It is told in which days, as another function tells from all of them.
+    """
+    names = (customer, time, contract_end)
+    active, end, zone = _contract_partitions.observed(source, *names, freq="day", **options)
+    until, tz = _logs.end_or_any(end), options["tz"]
+    rows = _contract_partitions.distinct(source, *names, [], tz, until, freq="day")
+    one = functools.partial(
+        _of_contracts_of_part,
+        customer=customer,
+        make=make,
+        seen=tell(active, until, zone),
+        end=until,
+        zone=zone,
+    )
+    return _dask.over([rows.shuffle(on=_dask.HOME)], one)
+
+
+def _of_contracts_of_part(
+    part: Any,
+    *,
+    customer: str,
+    make: Callable[[_logs.Log, _contracts.Ranges, _histories.Window], Any],
+    seen: _histories.Window,
+    end: np.datetime64,
+    zone: str | None,
+) -> Any:
+    frame = _frame.positional(_frame.open_frame(part))
+    return make(*_contract_partitions.ranges(frame, customer, end, zone), seen)
 
 
 # ---- scores -------------------------------------------------------------------------------------
@@ -179,7 +220,7 @@ def scored(
 ) -> Any:
     """Return the scores of every customer as a Dask frame; cuts are those of all partitions."""
     _, end, zone = _partitions.observed(source, customer, time, None, freq=freq, **options)
-    until = _until(end)
+    until = _logs.end_or_any(end)
     names = list(dict.fromkeys([customer, time, amount]))
     read = functools.partial(
         _amount_rows, customer=customer, time=time, amount=amount, tz=options["tz"], end=until

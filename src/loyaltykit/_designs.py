@@ -149,6 +149,17 @@ def refuse_squares(design: Design, count: int) -> NoReturn:
 
 def _weights(series: _frame.Series, errors: str) -> FloatArray:
     """Return a column of weights; a missing one is 0 where that is asked for."""
+    weight = read_weights(series)
+    missing = np.isnan(weight)
+    if missing.any():
+        if errors == "raise":
+            _refusals.missing_weights(series.name, int(missing.sum()))
+        weight[missing] = 0.0
+    return weight
+
+
+def read_weights(series: _frame.Series) -> FloatArray:
+    """Return a column of weights, NaN for null; refuse numbers that are no weights."""
     values, codes = _frame.numbers(series)
     if codes is not None:
         if not all(isinstance(value, (Real, Decimal)) for value in values):
@@ -160,10 +171,6 @@ def _weights(series: _frame.Series, errors: str) -> FloatArray:
     bad = np.flatnonzero(~missing & ~fine)
     if len(bad):
         _refusals.bad_weights(series.name, len(bad), weight[bad][:6])
-    if missing.any():
-        if errors == "raise":
-            _refusals.missing_weights(series.name, int(missing.sum()))
-        weight[missing] = 0.0
     return weight
 
 

@@ -281,6 +281,32 @@ def welch(one: Means, other: Means, pivot: Pivot, widest: float) -> Outcome:
     return _outcome((low, high), difference / error, pivot)
 
 
+def normal(one: Means, other: Means, pivot: Pivot, widest: float) -> Outcome:
+    r"""Return the interval and p-value of a difference whose errors are known, by the normal.
+
+    .. math:: z = \frac{e_1 - e_2}{\sqrt{se_1^2 + se_2^2}}.
+
+    Parameters
+    ----------
+    one, other : Means
+        Estimates and their errors; ``n`` does not count.
+    pivot : Pivot
+        How the statistic is read.
+    widest : float
+        The end of the scale of differences.
+
+    Returns
+    -------
+    Outcome
+        NaN where a side has no error, or neither has one above 0.
+    """
+    error = np.hypot(one.std_error, other.std_error)
+    error = np.where(error > 0, error, np.nan)
+    difference, margin = one.mean - other.mean, pivot.quantile * error
+    limits = pivot.limits(difference - margin, difference + margin, widest)
+    return _outcome(limits, difference / error, pivot)
+
+
 class _Shares(NamedTuple):
     """Shares of +1 and -1, their difference and n; NaN where n is 0."""
 

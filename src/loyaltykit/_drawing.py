@@ -5,6 +5,7 @@ matplotlib is imported when a picture is drawn: a service that only counts never
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import re
 import textwrap
@@ -31,6 +32,11 @@ ORANGE = "#E08A00"
 LIGHT = "#DEDEDE"
 GUIDE = "#D0D0D0"
 LINE = "#808080"
+# Told apart with every kind of colour vision: after Okabe and Ito 2008, https://jfly.uni-koeln.de/
+# color/, with the blue and orange of the other pictures.
+LINES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#7A3B00", "#404040")
+BANDS = 4  # more of them hide each other
+HATCH = "////"  # what is still running
 
 # What one axis can show only one of. Definitions are among them, as everywhere.
 _CONSTANT = ("metric", "unit", "definition", "confidence_level")
@@ -70,9 +76,7 @@ def read(frame: _frame.Frame) -> Rows:
     n, estimate, low, high = (
         floats(frame, name) for name in ("n", "estimate", "ci_low", "ci_high")
     )
-    coverage = ["observed"] * len(frame)
-    if "coverage" in frame.columns:
-        coverage = [word or "observed" for word in _frame.python_values(frame["coverage"])]
+    coverage = coverages(frame)
     nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
     names = _names(frame, words["definition"] or "")
     notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
@@ -93,20 +97,50 @@ def read(frame: _frame.Frame) -> Rows:
 def _names(frame: _frame.Frame, definition: str) -> list[str]:
     """Return the keys of each row as one text."""
     head = frame.columns[: frame.columns.index("metric")]
-    keys = [
-        key_texts(_frame.python_values(frame[name]), name, definition)
-        for name in head
-        if name != "coverage"
-    ]
+    return _joined(frame, [name for name in head if name != "coverage"], definition, len(frame))
+
+
+def group_names(groups: _frame.Groups, keys: Sequence[str], definition: str) -> list[str]:
+    """Return the keys of each group as one text, "All" where there are none."""
+    return _joined(groups.keys, keys, definition, groups.size)
+
+
+def _joined(frame: _frame.Frame, keys: Sequence[str], definition: str, size: int) -> list[str]:
     if not keys:
-        return ["All"] * len(frame)
-    return [", ".join(filter(None, parts)) for parts in zip(*keys, strict=True)]
+        return ["All"] * size
+    texts = [key_texts(_frame.python_values(frame[name]), name, definition) for name in keys]
+    return [", ".join(filter(None, parts)) for parts in zip(*texts, strict=True)]
 
 
 def floats(frame: _frame.Frame, name: str) -> FloatArray:
     """Return a column as floats, NaN for null."""
     # None becomes NaN, also in a column of nothing else, whatever its type.
     return np.array(_frame.python_values(frame[name]), dtype=np.float64)
+
+
+def coverages(frame: _frame.Frame) -> list[str]:
+    """Return the word of each row: observed where the table says nothing else."""
+    if "coverage" not in frame.columns:
+        return ["observed"] * len(frame)
+    return [word or "observed" for word in _frame.python_values(frame["coverage"])]
+
+
+def days(frame: _frame.Frame, name: str) -> npt.NDArray[np.int64]:
+    """Return a column of periods as days since 1970-01-01; refuse rows without a date."""
+    values = _frame.python_values(frame[name])
+    bad = [value for value in values if not isinstance(value, (str, dt.date))]
+    try:
+        dates = np.array([str(value)[:10] for value in values], dtype="datetime64[D]")
+    except ValueError:
+        bad = bad or values
+    if bad:
+        found = _checks.listed(dict.fromkeys(bad))
+        msg = (
+            f"result: {name!r} must hold a date in every row, not {found}. Leave out the rows "
+            "without one."
+        )
+        raise ParameterError(msg)
+    return dates.astype(np.int64)
 
 
 def constant(frame: _frame.Frame, name: str) -> Any:
@@ -126,6 +160,12 @@ def one_level(frame: _frame.Frame, name: str, what: str = "several") -> list[Any
         msg = f"result holds {what} {name!r}: {_checks.listed(some)}. Select one."
         raise ParameterError(msg)
     return values[:1]
+
+
+def parted(frame: _frame.Frame, keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the keys of several levels, and those of one."""
+    several = [name for name in keys if len(set(_frame.python_values(frame[name]))) > 1]
+    return several, [name for name in keys if name not in several]
 
 
 def group_title(frame: _frame.Frame, names: Sequence[str], definition: str) -> str:
@@ -202,6 +242,9 @@ def titled(name: str, group: str, definition: str) -> str:
         "column": "" if parts.get("column") == "tier" else f"of {parts.get('column')}",
         "freq": f"by {parts.get('freq')}",
         "window": f"{parts.get('window')} window",
+        "trailing": "" if parts.get("trailing") == "1" else f"trailing {parts.get('trailing')}",
+        "amount": "" if parts.get("amount") == "amount" else f"amount {parts.get('amount')}",
+        "reactivation": "" if parts.get("reactivation") == "apart" else "with reactivation",
     }
     below = [words.get(key, f"{key} {value}") for key, value in parts.items()]
     # Hard blanks keep each part on one line.
@@ -232,6 +275,12 @@ def row_label(name: str, note: str) -> str:
     # Hard blanks keep the note on one line.
     hard = note.replace(" ", "\xa0")
     return textwrap.fill(f"{name} {hard}", _LABEL_WIDTH).replace("\xa0", " ")
+
+
+def line_name(name: str, note: str) -> str:
+    """Return the name of a line and its note, for a legend."""
+    label = row_label(name, note)
+    return f" {label}" if label.startswith("_") else label  # matplotlib would leave it out
 
 
 def value_text(value: float, form: str) -> str:
@@ -271,9 +320,9 @@ def prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
     return ax
 
 
-def say_empty(ax: Axes) -> None:
-    """Say that the table has no rows."""
-    ax.text(0.02, 0.5, "no rows", transform=ax.transAxes, va="center")
+def say_empty(ax: Axes, text: str = "no rows") -> None:
+    """Say that the table has no rows, or what else there is nothing to draw for."""
+    ax.text(0.02, 0.5, text, transform=ax.transAxes, va="center")
 
 
 def extent(ax: Axes) -> tuple[float, float]:
@@ -285,6 +334,14 @@ def extent(ax: Axes) -> tuple[float, float]:
         engine.execute(figure)
     box = ax.get_window_extent()
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
+
+
+def fit_height(ax: Axes) -> None:
+    """Break the label of the vertical axis before what stands in brackets, if it is too long."""
+    text, size = ax.get_ylabel(), float(ax.yaxis.label.get_fontsize())
+    room = extent(ax)[1] + 2 * size  # it may reach a little beyond
+    if 0.56 * len(text) * size > room:
+        ax.set_ylabel(text.replace(" (", "\n(", 1))
 
 
 def font_size(name: str) -> float:
@@ -331,6 +388,19 @@ def legend(
         fontsize="small",
         handlelength=1,
     )
+
+
+def line_legend(ax: Axes, lines: Sequence[Artist], length: float = 2.0) -> None:
+    """Say at the right which line is which, from top to bottom."""
+    legend = ax.legend(
+        handles=lines,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1),
+        frameon=False,
+        handlelength=length,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def beside(ax: Axes, rows: npt.NDArray[np.int64], texts: list[str]) -> None:

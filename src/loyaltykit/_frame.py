@@ -259,16 +259,21 @@ def floats(series: Series) -> FloatArray | None:
 
 def amounts(series: Series) -> FloatArray:
     """Return a column of amounts by row, NaN where there is none that can be added up."""
+    made = quantities(series, "amount").astype(np.float64, copy=False)
+    return np.where(np.isfinite(made), made, np.nan)
+
+
+def quantities(series: Series, parameter: str) -> npt.NDArray[Any]:
+    """Return a column of numbers by row, NaN for null; refuse any other column."""
     if series.null_count() == len(series):
         return np.full(len(series), np.nan)
     told = series.dtype in (nw.String, nw.Boolean) or series.dtype.is_temporal()
     values, codes = (None, None) if told else numbers(series)
     if values is None or (codes is not None and not all(map(_is_number, values))):
-        _refusals.amounts_are_numbers(series.name, series.dtype)
+        _refusals.not_numbers(parameter, series.name, series.dtype)
     if codes is not None:
         values = np.append(values.astype(np.float64), np.nan)[codes]
-    made = np.asarray(values, dtype=np.float64)
-    return np.where(np.isfinite(made), made, np.nan)
+    return np.asarray(values)
 
 
 def _is_number(value: object) -> bool:
@@ -387,16 +392,37 @@ def positions(
 
 def flags(series: Series) -> npt.NDArray[np.bool_]:
     """Return a column of true and false; 0 and 1 serve as well."""
-    encoded = encode(series)
-    levels = encoded.levels.to_list()
-    # True == 1 and False == 0, so one test serves both spellings; a null has code -1.
-    clear = np.array([level in (0, 1) for level in levels] + [False], dtype=np.bool_)
-    unclear = ~clear[encoded.codes]
+    truth, unclear, null = truths(series)
+    unclear |= null
     if unclear.any():
         found = np.flatnonzero(unclear)
         _refusals.not_flags(series.name, len(found), sample(series, found))
+    return truth
+
+
+def plain_truths(series: Series) -> npt.NDArray[np.bool_] | None:
+    """Return a column of booleans, or of 0 and 1, at once; None where there is more to it."""
+    if series.dtype != nw.Boolean and not series.dtype.is_integer():
+        return None
+    if series.null_count():
+        return None
+    values = series.to_numpy()
+    if values.dtype == np.bool_:
+        return np.asarray(values)
+    ones = values == 1
+    return ones if bool((ones | (values == 0)).all()) else None
+
+
+def truths(
+    series: Series,
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return where a column is true, or 1, where neither true nor false, and where null."""
+    encoded = encode(series)
+    levels = encoded.levels.to_list()
+    # True == 1 and False == 0, so one test serves both spellings; a null has code -1.
+    other = np.array([level not in (0, 1) for level in levels] + [False], dtype=np.bool_)
     truth = np.array([bool(level) for level in levels] + [False], dtype=np.bool_)
-    return truth[encoded.codes]
+    return truth[encoded.codes], other[encoded.codes], encoded.codes < 0
 
 
 def same_engine(frame: Frame, other: Frame, name: str = "segments") -> None:

@@ -2,6 +2,7 @@
 
 Everything is read off the distinct days of customers, sorted. Customers are worked through in
 blocks that fit the cache, so that a million of them at 24 dates need little beside the result.
+Lifetimes are told of contracts as well, as ranges of days.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from loyaltykit import (
     _calendar,
     _checks,
     _codes,
+    _contracts,
     _frame,
     _logs,
     _parallel,
@@ -24,7 +26,7 @@ from loyaltykit import (
     _splits,
     _tally,
 )
-from loyaltykit.errors import DataError
+from loyaltykit.errors import DataError, ParameterError
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -372,6 +374,80 @@ def lifetimes(days: Days, gap: int, until: int) -> Lifetimes:
     last = np.full(days.size, until, dtype=np.int64)
     last[days.owner[ended]] = days.day[ended] + gap
     return Lifetimes(start, last - start, event)
+
+
+class Window(NamedTuple):
+    """The days of contracts in which lifetimes are told: the last one, and the first if any."""
+
+    until: int
+    since: int | None
+
+
+def window(
+    active: _logs.Activity,
+    end: np.datetime64,
+    zone: str | None,
+    gap: int,
+    observed_from: object = None,
+) -> Window:
+    """Return the days in which lifetimes are told; the ends of later ones might not be final.
+
+    Of the activity only the periods matter, which are the days of all contracts.
+    """
+    last = _logs.last_period(end, "day")
+    until, since = last - gap, _logs.first_reported(observed_from, end, zone, "day")
+    first = active.first + active.lead if active.span else until
+    for day, what in ((first, "the first start"), (since, "observed_from")):
+        if day is not None and day > until:
+            one, other = np.array([day, last]).astype("datetime64[D]")
+            msg = (
+                f"gap={gap}: an end is final when a contract has been missing for longer, and "
+                f"from {what}, {one}, to the end of observation, {other}, that is known of no "
+                "day. Choose a shorter gap."
+            )
+            raise ParameterError(msg)
+    return Window(until, since)
+
+
+class Terms(NamedTuple):
+    """The first lifetime in contracts of each customer who has one, and his days before entry."""
+
+    customer: IntArray
+    lives: Lifetimes
+    entry: IntArray
+
+
+def terms(who: IntArray, made: _contracts.Ranges, gap: int, seen: Window) -> Terms:
+    """Return the first lifetimes of customers whose contracts are given as ranges of days.
+
+    A day is one of the lifetime when its closing is; more than ``gap`` others end it.
+    """
+    low = int(made.first.min(initial=seen.until)) - 1  # a contract in force at no closing
+    width = max(int(made.last.max(initial=low)), seen.until) - low + 2
+    order = np.argsort(who * width + (made.first - low), kind="stable")
+    who, first, last, began = (part[order] for part in (who, *made[:3]))
+    # How far the customer's contracts reach so far; those of others are smaller numbers.
+    reach = np.maximum.accumulate(who * width + (last - low)) - who * width + low
+    opens = _codes.starts_of_runs(who)
+    opens[1:] |= first[1:] - reach[:-1] > gap + 1
+    begins = np.flatnonzero(opens)
+    closes = np.append(begins[1:], len(who))[: len(begins)] - 1
+    # Who begins with the end of observation may carry on from before, but is none yet.
+    began = np.where(began == _contracts.NEVER, seen.until + 1, began)
+    start = np.minimum.reduceat(began, begins) if len(begins) else began
+    who, first, reach = who[begins], first[begins], reach[closes]
+    kept = start <= seen.until
+    if seen.since is not None:
+        kept &= (reach >= seen.since - 1) | (start >= seen.since)
+    rows = np.flatnonzero(kept)
+    rows = rows[_codes.starts_of_runs(who[rows])]
+    who, start, first, reach = (part[rows] for part in (who, start, first, reach))
+    event = reach < seen.until
+    entry = np.zeros(len(who), dtype=np.int64)
+    if seen.since is not None:
+        entry = np.maximum(seen.since - 1 - first, 0)
+    lives = Lifetimes(start, np.where(event, reach + 1, seen.until) - first, event)
+    return Terms(who, lives, entry)
 
 
 def gaps(days: Days) -> tuple[IntArray, IntArray]:

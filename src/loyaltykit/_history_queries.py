@@ -14,7 +14,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _answer_queries, _calendar, _histories, _lazy, _queries
+from loyaltykit import (
+    _answer_queries,
+    _calendar,
+    _contract_queries,
+    _contracts,
+    _histories,
+    _lazy,
+    _queries,
+)
+from loyaltykit._contract_queries import FIRST, LAST
 from loyaltykit._engines import SPARK
 from loyaltykit._frame import DAY, ID, PERIOD, ROWS, Frame, N, Query
 from loyaltykit._lazy import CLOCK
@@ -27,6 +36,7 @@ _START, _ROW, _DATE, _CURRENT, NEXT_DAY, NEXT_TIER, _END = (
 _PURCHASES, _MONTHS, _MONTH, _FIRST, _LAST, _ANSWER, _KNOWN = (
     f"lk {name}" for name in ("purchases", "months", "month", "first", "last", "answer", "known")
 )
+_REACH, _BEFORE, _LIFE = (f"lk {name}" for name in ("reach", "before", "life"))
 _NEVER, _FAR = -(2**40), 2**40  # before and after every day and every month
 _MARCH_TO_1970 = 719_468  # days from 1 March of the year 0 to 1970-01-01
 
@@ -348,16 +358,60 @@ def lifetimes(log: _queries.Log, customer: str, gap: int, until: int) -> Any:
     silence = nw.col(NEXT_DAY).fill_null(until + 1) - nw.col(DAY)
     days = days.with_columns(nw.when(silence > gap).then(nw.col(DAY) + gap).alias(_END))
     first = days.group_by(ID).agg(nw.col(DAY).min(), nw.col(CLOCK).min(), nw.col(_END).min())
-    clock = nw.col(CLOCK)
     ended = ~nw.col(_END).is_null()
     last = nw.when(ended).then(nw.col(_END)).otherwise(nw.lit(until))
     made = first.select(
         nw.col(ID).alias(customer),
-        (clock if first.collect_schema()[CLOCK] == nw.Date else clock.dt.date()).alias("start"),
+        _date(first).alias("start"),
         (last - nw.col(DAY)).cast(nw.Int64).alias("duration"),
         ended.alias("event"),
     )
     return ordered(made, [customer]).to_native()
+
+
+def _date(rows: Query) -> nw.Expr:
+    clock = nw.col(CLOCK)
+    return clock if rows.collect_schema()[CLOCK] == nw.Date else clock.dt.date()
+
+
+def read_contracts(
+    query: Query, customer: str, time: str, contract_end: str, options: dict[str, Any]
+) -> _queries.Log:
+    """Return the usable contracts as ranges of days."""
+    names = (customer, time, contract_end)
+    return _contract_queries.read(query, *names, keep=[CLOCK], freq="day", **options)
+
+
+def terms(log: _queries.Log, customer: str, gap: int, seen: _histories.Window) -> Any:
+    """Return the first lifetimes of all customers with contracts, as `_histories.terms`."""
+    first, last, day = nw.col(FIRST), nw.col(LAST), nw.col(DAY)
+    none_yet = nw.col(PERIOD) == _contracts.NEVER
+    began = nw.when(none_yet).then(nw.lit(_FAR)).otherwise(nw.col(PERIOD)).cast(nw.Int64)
+    rows = log.rows.with_columns(began.alias(DAY))
+    rows = rows.group_by(ID, FIRST).agg(last.max(), nw.col(CLOCK).min(), day.min())
+    rows = rows.with_columns(last.cum_max().over(ID, order_by=FIRST).alias(_REACH))
+    rows = rows.with_columns(nw.col(_REACH).shift(1).over(ID, order_by=FIRST).alias(_BEFORE))
+    silent = _lazy.known(first - nw.col(_BEFORE) > gap + 1)
+    rows = rows.with_columns(nw.when(silent).then(nw.lit(1)).otherwise(nw.lit(0)).alias(_LIFE))
+    rows = rows.with_columns(nw.col(_LIFE).cum_sum().over(ID, order_by=FIRST))
+    lives = rows.group_by(ID, _LIFE).agg(first.min(), last.max(), nw.col(CLOCK).min(), day.min())
+    lives = lives.filter(day <= seen.until)
+    if seen.since is not None:
+        lives = lives.filter((last >= seen.since - 1) | (day >= seen.since))
+    lives = lives.filter(first == first.min().over(ID))
+    event = last < seen.until
+    until = nw.when(event).then(last + 1).otherwise(nw.lit(seen.until))
+    columns = [
+        nw.col(ID).alias(customer),
+        _date(lives).alias("start"),
+        (until - first).cast(nw.Int64).alias("duration"),
+        event.alias("event"),
+    ]
+    if seen.since is not None:
+        before = first < seen.since - 1
+        late = nw.when(before).then(seen.since - 1 - first).otherwise(nw.lit(0))
+        columns.append(late.cast(nw.Int64).alias("entry"))
+    return ordered(lives.select(*columns), [customer]).to_native()
 
 
 def gaps(log: _queries.Log) -> tuple[IntArray, IntArray]:

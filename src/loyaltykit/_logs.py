@@ -301,6 +301,11 @@ def as_of_day(end: np.datetime64 | None) -> np.datetime64:
     return day
 
 
+def end_or_any(end: np.datetime64 | None) -> np.datetime64:
+    """Return the end of observation, and any date for an empty log that has none."""
+    return np.datetime64(0, "D") if end is None else end
+
+
 def starts(active: Activity) -> npt.NDArray[np.datetime64]:
     """Return the first day of every period from first to last."""
     codes = active.first + np.arange(active.span, dtype=np.int64)

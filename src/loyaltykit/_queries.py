@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _checks, _cohort_rows, _lazy, _logs, _refusals
+from loyaltykit import _checks, _cohort_rows, _designs, _lazy, _logs, _refusals
 from loyaltykit._frame import DAY, ID, PERIOD, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._splits import VALID_FROM
@@ -315,6 +315,35 @@ def with_amounts(
     if counts is not None:
         query = query.with_columns(nw.when(counts).then(nw.col(made)).otherwise(nw.lit(0.0)))
     return query, bool(found[made])
+
+
+def refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
+    """Refuse what makes no weight, as `_designs.read_rows` does."""
+    columns = [name for name in (design.weights, design.squares) if name is not None]
+    schema = query.collect_schema()
+    for name in columns:
+        if not schema[name].is_numeric():
+            _refusals.weights_are_numbers(name, schema[name])
+    weight = [_lazy.value(query, name).cast(nw.Float64) for name in columns]
+    least, most = _designs.LEAST, _designs.MOST
+    fine = [(each == 0) | ((each >= least) & (each <= most)) for each in weight]
+    bad = [~each & ~column.is_null() for each, column in zip(fine, weight, strict=True)]
+    facts = [_lazy.number(wrong, f"bad {i}") for i, wrong in enumerate(bad)]
+    facts += [_lazy.number(each.is_null(), f"null {i}") for i, each in enumerate(weight)]
+    if len(columns) > 1:
+        answers, (total, square) = nw.col(N), weight
+        slack = _designs.ROUNDING * total * total
+        narrow = (square * answers < total * total - slack * answers) & (answers > 0)
+        wide = (square > total * total + slack) | ((answers == 0) & (total > 0))
+        facts.append(_lazy.number(narrow | wide, "squares"))
+    found = _lazy.only_row(query.select(*facts))
+    for i, name in enumerate(columns):
+        if found[f"bad {i}"]:
+            _refusals.bad_weights(name, found[f"bad {i}"], _lazy.shown(query.filter(bad[i]), name))
+        if found[f"null {i}"] and errors == "raise":
+            _refusals.missing_weights(name, found[f"null {i}"])
+    if found.get("squares"):
+        _designs.refuse_squares(design, found["squares"])
 
 
 def refuse_null_keys(lookup: Query, column: str, name: str, frame: str = "segments") -> None:

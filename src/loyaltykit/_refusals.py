@@ -61,8 +61,7 @@ def bad_times(column: str, count: int, values: Iterable[object], *, coercible: b
 def bad_counts(column: str, count: int, values: Iterable[object]) -> NoReturn:
     """Raise for counts that are missing, negative or fractional."""
     msg = (
-        f"counts={column!r}: {rows(count)} without a whole number of answers, "
-        f"0 or more: {listed(values, 6)}."
+        f"counts={column!r}: {rows(count)} without a whole number, 0 or more: {listed(values, 6)}."
     )
     raise DataError(msg)
 
@@ -70,9 +69,7 @@ def bad_counts(column: str, count: int, values: Iterable[object]) -> NoReturn:
 def check_total(column: str | None, total: float) -> None:
     """Refuse counts that are too many to be summed exactly."""
     if total >= 2**53:
-        msg = (
-            f"counts={column!r} add up to more than 2**53 answers, which cannot be summed exactly."
-        )
+        msg = f"counts={column!r} add up to more than 2**53, which cannot be summed exactly."
         raise DataError(msg)
 
 
@@ -86,7 +83,7 @@ def bad_weights(column: str, count: int, values: Iterable[object]) -> NoReturn:
     """Raise for weights that are negative or infinite."""
     msg = (
         f"weights={column!r}: {rows(count)} with weights that are negative, infinite, or beyond "
-        f"1e-100 to 1e100: {listed(values, 6)}. A weight is how much of the population an answer "
+        f"1e-100 to 1e100: {listed(values, 6)}. A weight is how much of the population a row "
         "speaks for."
     )
     raise DataError(msg)
@@ -140,9 +137,42 @@ def not_flags(column: str, count: int, values: Iterable[object]) -> NoReturn:
     raise DataError(msg)
 
 
+def bad_events(column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for codes of an event that leave open whether it happened."""
+    msg = (
+        f"event={column!r}: {rows(count)} neither true nor false: {listed(values)}. An event is "
+        f"True or 1 where it was seen, False or 0 where it was not: compare first, as in "
+        f'data[{column!r}] == "Yes".'
+    )
+    raise DataError(msg)
+
+
+def bad_spans(parameter: str, column: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for lengths of time that are negative or have no end."""
+    msg = (
+        f"{parameter}={column!r}: {rows(count)} with a length of time that is negative or "
+        f"infinite: {listed(values)}. Correct or remove them."
+    )
+    raise DataError(msg)
+
+
+def late_entries(entry: str, duration: str, count: int, values: Iterable[object]) -> NoReturn:
+    """Raise for those who came under observation when it was over."""
+    msg = (
+        f"entry={entry!r}: {rows(count)} with an entry at or after {duration!r}: {listed(values)}. "
+        "Nobody saw them before they left: correct or remove them."
+    )
+    raise DataError(msg)
+
+
 def amounts_are_numbers(column: str, dtype: object) -> NoReturn:
     """Raise for a column of amounts that holds something else."""
-    msg = f"amount={column!r} must be a column of numbers, not {dtype}. Convert it first."
+    not_numbers("amount", column, dtype)
+
+
+def not_numbers(parameter: str, column: str, dtype: object) -> NoReturn:
+    """Raise for a column that should hold numbers."""
+    msg = f"{parameter}={column!r} must be a column of numbers, not {dtype}. Convert it first."
     raise DataError(msg)
 
 

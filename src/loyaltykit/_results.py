@@ -29,6 +29,7 @@ _REVENUE = (
     *("amount_sumsq", "amount_start_sumsq", "amount_cross", "reactivated", "reactivation_sumsq"),
 )
 _REFERRED = ("referred", "referred_amount", "referred_sumsq")
+AREA = "restricted_mean"  # which is made from a curve, and not from its counts
 # The counts that each metric's estimate is made from: what pool sums.
 COUNTS = {
     "nps": ("promoters", "passives", "detractors"),
@@ -45,6 +46,7 @@ COUNTS = {
     "tier_transitions": ("moved",),
     **dict.fromkeys(("grr", "nrr"), _REVENUE),
     "earned_growth": (*_REVENUE, *_REFERRED),
+    AREA: ("events",),
 }
 REVENUE_METRICS = ("grr", "nrr", "earned_growth")
 # Those that are whole numbers beside sums of amounts.
@@ -121,6 +123,13 @@ CUSTOMER_FLOW = (*PERIOD, "start", "new", "retained", "returned", "churned", "en
 # After these: of contracts, and where customers may change groups.
 BRIEF = "joined_and_left"
 MIGRATION = ("migrated_in", "migrated_out")
+RESTRICTED_MEAN = _metric_columns(AREA)
+LOGRANK = ("n", "events", "expected", "statistic", "df", "p_value", "method")
+LOGRANK_PAIRS = (
+    *("reference", "n", "n_reference", "events", "events_reference"),
+    *("expected", "expected_reference", "statistic", "df", "p_value", "p_adjusted", "adjust"),
+    "method",
+)
 # Of compare: the remaining keys, metric, the key compared across, and these.
 COMPARE = (
     *("reference", "n", "n_reference", "estimate", "estimate_reference", "difference"),
@@ -133,14 +142,14 @@ COMPARE_PAIRED = (
     *("metric", "level", "reference", "n", "n_reference", "n_missing"),
     *COMPARE[COMPARE.index("estimate") :],
 )
+SURVIVAL_COUNTS = ("duration", "at_risk", "events", "censored", "entered")
+SURVIVAL = (*SURVIVAL_COUNTS, *ESTIMATES, *WORDS[:-1])
+SURVIVAL_WEIGHTED = (*SURVIVAL_COUNTS, "w_at_risk", "w_events", *ESTIMATES, *WORDS[:-1])
+SURVIVAL_QUANTILE = ("share", "estimate", "ci_low", "ci_high", *WORDS[:-1])
 RAKED = ("weight", "converged", "iterations", "design_effect", "weight_max")  # added to the rows
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
 
-# Columns of the tables that the design promises: a key of that name could never be told from them.
-_PROMISED = (
-    "part",
-    *("duration", "at_risk", "events", "censored", "entered"),
-)
+# A key of such a name could never be told from a column of a result table.
 RESERVED = frozenset(
     (
         *NPS,
@@ -161,9 +170,13 @@ RESERVED = frozenset(
         BRIEF,
         *MIGRATION,
         *COMPARE,
+        *LOGRANK,
+        *LOGRANK_PAIRS,
+        *RESTRICTED_MEAN,
         *SCORECARD,
         *EXPLAIN_CHANGE,
-        *_PROMISED,
+        *SURVIVAL_WEIGHTED,
+        *SURVIVAL_QUANTILE,
     )
 )
 
@@ -247,6 +260,11 @@ def revenue_definition(
 def transitions_definition(freq: str, column: str) -> str:
     """Return for example ``basis=tiers;column=tier;freq=month``."""
     return f"basis=tiers;column={column};freq={freq}"
+
+
+def horizon_definition(horizon: float) -> str:
+    """Return for example ``horizon=20``."""
+    return f"horizon={int(horizon) if horizon.is_integer() else horizon}"
 
 
 def _scale(scale: tuple[int, int]) -> str:

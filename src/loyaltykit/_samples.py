@@ -69,6 +69,13 @@ def read(frame: _frame.Frame) -> Sample:
     if metric not in _results.COUNTS:
         msg = f"result holds the metric {metric!r}, which is none of a metric function."
         raise ParameterError(msg)
+    if metric == _results.AREA:
+        msg = (
+            f"A {metric} is the area under a curve, which does not follow from n and events: rows "
+            "cannot be added up or explained. Call it again with the keys wanted; compare holds "
+            "its groups against each other."
+        )
+        raise ParameterError(msg)
     of_metric = _results.counts_of(metric, definition)
     names = ("n", "n_missing", *of_metric)
     _checks.check_result(frame.columns, names, metric)
@@ -94,6 +101,11 @@ def read(frame: _frame.Frame) -> Sample:
 def sizes(frame: _frame.Frame) -> npt.NDArray[Any]:
     """Return n of every row, NaN where it is null."""
     return _floats(frame, "n")
+
+
+def estimates(frame: _frame.Frame) -> tuple[FloatArray, FloatArray]:
+    """Return the estimates of a table and their errors, NaN where they are null."""
+    return _floats(frame, "estimate"), _floats(frame, "std_error")
 
 
 def refuse_ratios(sample: Sample, function: str, *, amounts: bool = True) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from loyaltykit import _checks, _dask, _frame, _lazy
@@ -50,6 +50,19 @@ def only(source: Source, names: Iterable[str | None]) -> Any:
         return source
     used = list(dict.fromkeys(name for name in names if name is not None))
     return _lazy.only(source, used)
+
+
+def having(data: object, named: Mapping[str, str], made: frozenset[str] = frozenset()) -> Any:
+    """Return what is behind the door, a query with the named columns only; it must have them.
+
+    The customer's column must not be named like one that is made beside it.
+    """
+    for role, name in named.items():
+        _checks.check_name(role, name)
+    _checks.check_reserved([named["customer"]], made, "customer")
+    source = opened(data)
+    _checks.check_columns(named, columns_of(source))
+    return only(source, named.values())
 
 
 def columns_of(source: Source) -> list[str]:

@@ -54,17 +54,12 @@ def labelled(
     named = {"customer": customer, "time": time}
     if purchase is not None:
         named["purchase"] = purchase
-    for role, column in named.items():
-        _checks.check_name(role, column)
     made = (name,) if freq is None else (name, _splits.VALID_FROM)
-    _checks.check_reserved([customer], frozenset(made), "customer")
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
     if freq is not None:
         _checks.check_freq(freq)
-    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
+    options = _checks.check_log(as_of, tz, errors)
     with _sources.turn(data):
-        source = _sources.opened(data)
-        _checks.check_columns(named, _sources.columns_of(source))
+        source = _sources.having(data, named, frozenset(made))
         listed = None
         if customers is not None:
             listed = _sources.opened_beside(source, customers, "customers")
@@ -72,7 +67,6 @@ def labelled(
         told = None if answers is None else _opened_answers(source, customer, answers)
         rule: dict[str, Any] = {"freq": freq, "name": name, "labels": labels}
         if isinstance(source, _frame.LazyFrame):
-            source = _sources.only(source, [customer, time, purchase])
             beside = None if listed is None else _sources.only(listed, [customer])
             return _labelled_query(
                 source, customer, time, beside, purchase, told, query, rule, options

@@ -221,7 +221,7 @@ def compare(
 
     from each side's estimate e and its score limits l and u: Tango's for a net score, Wilson's for
     a share. Its p-value is 1 minus the confidence level at which the interval touches 0, so that
-    the two never disagree. Means are compared by Welch's t.
+    the two never disagree. Means are compared by Welch's t, restricted means by the normal.
 
     Parameters
     ----------
@@ -244,8 +244,8 @@ def compare(
     adjust : {"holm", "bh", "none"}, default "holm"
         How p-values are adjusted for their number, which is that of all rows of the call that have
         one: Holm for a few comparisons, Benjamini and Hochberg for screening many.
-    method : {"mover", "adjusted_wald", "n_minus_1", "welch"} or None, default None
-        None is "mover" for net scores and shares, "welch" for means.
+    method : {"mover", "adjusted_wald", "n_minus_1", "welch", "normal"} or None, default None
+        None is "mover" for net scores and shares, "welch" for means, "normal" for restricted means.
 
         "adjusted_wald": 3/4 of a promoter, 3/4 of a detractor and three answers are added to each
         side of a net score, one success and one failure to each side of a share. The middle of the
@@ -287,6 +287,9 @@ def compare(
 
     Where a table does not say its periods, as survey tables do not, "previous" takes the coarsest
     of year, quarter, month, week and day that has all its dates for first days.
+
+    Restricted means, of one horizon, have errors of their own, and no rest: the curve of several
+    groups together does not follow from theirs. The unit of their difference is "duration".
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
     freedom of the sample; means with Welch's, where these are fewer. Where strata go across the
@@ -341,6 +344,8 @@ def compare(
         columns |= dict.fromkeys(("metric", "adjust", "method", "unit", "definition"), "")
         others = None if isinstance(reference, str) and reference == _levels.REST else none
         return _difference_table(frame, keys, across, none, others, columns)
+    if _samples.constant(frame, "metric") == _results.AREA:
+        return _areas_compared(frame, keys, across, reference, adjust, method, pivot)
     sample = _samples.read(frame)
     _samples.refuse_ratios(sample, "compare", amounts=False)
     _refuse_shared_clusters(sample)
@@ -364,6 +369,49 @@ def compare(
     words = {"metric": sample.metric, "adjust": adjust, "confidence_level": level, "method": method}
     unit = {"unit": _estimates.difference_unit(sample.kind), "definition": sample.definition}
     return _difference_table(frame, keys, across, rows, others, {**columns, **words, **unit})
+
+
+def _areas_compared(
+    frame: _frame.Frame,
+    keys: Sequence[str],
+    across: str,
+    reference: object,
+    adjust: str,
+    method: str | None,
+    pivot: _differences.Pivot,
+) -> Any:
+    """Return the table of comparisons of restricted means, which bring their errors along."""
+    definition, unit = (_samples.constant(frame, name) for name in ("definition", "unit"))
+    method = "normal" if method is None else _checks.check_choice("method", method, ("normal",))
+    rows, others = _chosen(_levels.read(frame, keys, across), reference, definition)
+    if others is None:
+        msg = (
+            f"reference={_levels.REST!r}: the {_results.AREA} of the other groups together does "
+            "not follow from the table. Make a column of two levels, and call it by that."
+        )
+        raise ParameterError(msg)
+    n = _samples.integers(frame, "n")
+    mean, error = _samples.estimates(frame)
+    one, other = (_differences.Means(mean[at], error[at], n[at]) for at in (rows, others))
+    horizon = float(_estimates.part_of(definition, "horizon"))
+    outcome = _differences.normal(one, other, pivot, horizon)
+    columns = {
+        "metric": _results.AREA,
+        "n": one.n,
+        "n_reference": other.n,
+        "estimate": one.mean,
+        "estimate_reference": other.mean,
+        "difference": one.mean - other.mean,
+        "std_error": np.hypot(one.std_error, other.std_error),
+        **outcome._asdict(),
+        "p_adjusted": _adjustment.adjusted(outcome.p_value, adjust),
+        "adjust": adjust,
+        "confidence_level": pivot.confidence_level,
+        "method": method,
+        "unit": unit,
+        "definition": definition,
+    }
+    return _difference_table(frame, keys, across, rows, others, columns)
 
 
 def _other_keys(frame: _frame.Frame, across: str) -> list[str]:

@@ -6,6 +6,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "DroppedRowsWarning",
+    "EmptyRiskSetWarning",
     "LoyaltyKitError",
     "ParameterError",
     "ScaleWarning",
@@ -42,3 +43,7 @@ class ConvergenceWarning(UserWarning):
 
 class ConcentrationWarning(UserWarning):
     """A number rests on far fewer customers than are counted: few of them hold the amounts."""
+
+
+class EmptyRiskSetWarning(UserWarning):
+    """Everyone at risk had the event, and more come under observation later: the curve stays 0."""

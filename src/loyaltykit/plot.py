@@ -5,15 +5,16 @@ matplotlib is imported when a picture is drawn: a service that only counts never
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from loyaltykit import _checks, _drawing, _frame, _results
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
-from loyaltykit._curve_plots import retention_curves
+from loyaltykit._curve_plots import retention_curves, trend
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
+from loyaltykit._survival_plots import survival
+from loyaltykit._waterfall_plots import change_waterfall, revenue_bridge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,10 @@ __all__ = [
     "inactivity_gap",
     "nps_bars",
     "retention_curves",
+    "revenue_bridge",
+    "survival",
     "tier_transitions",
+    "trend",
 ]
 
 # Dark, middle and light, each with the colour of the text on it, of a contrast above 4.5.
@@ -35,13 +39,10 @@ SHARES = {
     "passives": (_drawing.LIGHT, "black"),
     "promoters": (_drawing.BLUE, "white"),
 }
-# The same blue and orange, and a total that is neither.
-PARTS = {"mix": _drawing.ORANGE, "within": _drawing.BLUE, "total": _drawing.LIGHT}
 
 # Compare and survival tables lack one of these: their interval is not that of an estimate.
 _NEEDED = ("metric", "n", "n_missing", *_results.ESTIMATES, *_results.WORDS)
 _VALUES = {"points": "{:+.0f}", "percent": "{:.1f}%", "scale_points": "{:.2f}"}
-_CHANGES = {"scale_points": "{:+.2f}"}  # others have one decimal
 # No axis goes beyond what a unit can be, unless the data do.
 _BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
 
@@ -148,82 +149,6 @@ def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
-    """Draw why a metric moved: the parts of a change, one after the other, and the whole of it.
-
-    The rows stand in the order of the table, from top to bottom. The first bar begins at 0, each
-    other one where the bar before it ends, and the last one is the total. A thin line is the
-    interval of the part that it crosses. A part without an estimate keeps its row and says so.
-
-    Parameters
-    ----------
-    result : DataFrame
-        One change of a table of `explain_change`; a pandas, Polars or PyArrow frame.
-    ax : matplotlib.axes.Axes, optional
-        Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
-        labels. By default a new figure, as high as the rows need.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The Axes with the bars.
-
-    Raises
-    ------
-    ParameterError
-        If `result` is no table of `explain_change`, or holds the changes of several levels or
-        groups: select one of them.
-
-    Notes
-    -----
-    The values are in the unit of the change: points, percentage points or scale points. The total
-    has no interval here: that of the metric's difference is not the sum of those of its parts.
-
-    Examples
-    --------
-    >>> import loyaltykit as lk
-    >>> table = lk.csat_from_counts(
-    ...     satisfied=[64, 8, 34, 27],
-    ...     n=[80, 20, 40, 60],
-    ...     labels={"year": [2025, 2025, 2026, 2026], "sector": ["B2B", "B2C"] * 2},
-    ... )
-    >>> parts = lk.explain_change(table, "year", reference=2025, segment="sector")
-    >>> ax = lk.plot.change_waterfall(parts)
-    >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['B2B: mix', 'B2B: within', 'B2C: mix', 'B2C: within', 'Total change']
-    """
-    frame = _frame.open_frame(result, "result")
-    _checks.check_result(frame.columns, _results.EXPLAIN_CHANGE, "explain_change")
-    title = _change(frame)
-    metric, unit = (_drawing.constant(frame, name) or "" for name in ("metric", "unit"))
-    _drawing.constant(frame, "definition")
-    parts = _frame.python_values(frame["part"])
-    estimate, low, high = (
-        _drawing.floats(frame, name) for name in ("estimate", "ci_low", "ci_high")
-    )
-    # The total closes the table; where a part is unknown, so is the total.
-    steps = np.append(estimate, estimate.sum() if len(estimate) else [])
-    names = [*_part_names(frame, parts), *(["Total change"] if len(estimate) else [])]
-    notes = ["(no estimate)" if np.isnan(step) else "" for step in steps]
-    labels = [_drawing.row_label(*row).rstrip() for row in zip(names, notes, strict=True)]
-    ax = _drawing.prepared(ax, labels, width=7.0)
-    starts = np.append(0.0, np.nancumsum(estimate))[: len(steps)]
-    starts[len(estimate) :] = 0.0
-    _steps(ax, [*parts, "total"], starts, steps)
-    _whiskers(ax, starts[: len(low)], low, high)
-    form = _CHANGES.get(unit, "{:+.1f}")
-    rows = np.flatnonzero(~np.isnan(steps))
-    _drawing.beside(ax, rows, [_drawing.value_text(value, form) for value in steps[rows].tolist()])
-    ends = np.concatenate([starts + steps, starts[: len(low)] + low, starts[: len(low)] + high])
-    ends = np.append(ends[~np.isnan(ends)], 0.0)
-    air = 0.06 * (ends.max() - ends.min()) or 1.0
-    ax.set_xlim(ends.min() - air, ends.max() + air)
-    name = _drawing.metric_name(metric)
-    ax.set_xlabel(f"Change in {name}, {unit.replace('_', ' ')}" if metric else "")
-    ax.set_title(textwrap.fill(f"{name}: {title}", 60) if metric else "", parse_math=False)
-    return ax
-
-
 def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray]) -> None:
     """Draw the shares in percent, on the left part of the Axes."""
     total = np.sum(list(counts.values()), axis=0)
@@ -280,59 +205,3 @@ def _limits(table: _drawing.Rows) -> tuple[float, float]:
     air = 0.06 * (high - low) or 1.0
     floor, ceiling = _BOUNDS.get(table.unit, (-np.inf, np.inf))
     return max(low - air, min(low, floor)), min(high + air, max(high, ceiling))
-
-
-def _change(frame: _frame.Frame) -> str:
-    """Return which level is held against which; refuse a table of several changes."""
-    place = frame.columns.index("reference")
-    head = frame.columns[: frame.columns.index("metric")]
-    across = frame.columns[place - 1]
-    texts = []
-    for name in (*head, across, "reference"):
-        values = _drawing.one_level(frame, name, "the changes of several")
-        kind = across if name == "reference" else name
-        texts += _drawing.key_texts(values, kind, _drawing.constant(frame, "definition") or "")
-    *keys, level, reference = texts or ["", ""]
-    return ", ".join([*keys, f"{level} against {reference}"])
-
-
-def _part_names(frame: _frame.Frame, parts: list[Any]) -> list[str]:
-    first, last = frame.columns.index("reference") + 1, frame.columns.index("part")
-    segments = [
-        [_drawing.plain_text(value) for value in _frame.python_values(frame[name])]
-        for name in frame.columns[first:last]
-    ]
-    joined = [", ".join(levels) for levels in zip(*segments, strict=True)]
-    return [f"{name}: {part}" for name, part in zip(joined, parts, strict=True)]
-
-
-def _steps(
-    ax: Axes, parts: list[str], starts: _drawing.FloatArray, steps: _drawing.FloatArray
-) -> None:
-    """Draw the bars of a waterfall, what leads from one to the next, and what they mean."""
-    for name, colour in PARTS.items():
-        rows = [i for i in range(len(steps)) if parts[i] == name and not np.isnan(steps[i])]
-        ax.barh(rows, steps[rows], 0.7, left=starts[rows], color=colour, label=name)
-    ends = np.where(np.isnan(steps), starts, starts + steps)[:-1]
-    places = np.arange(len(ends))
-    ax.vlines(ends, places, places + 1, color=_drawing.LINE, linewidth=0.8, zorder=0.8)
-    ax.axvline(0, color=_drawing.LINE, linewidth=1, zorder=0.9)
-    _drawing.tidy(ax)
-    _drawing.legend(ax, PARTS, 0.5)
-
-
-def _whiskers(
-    ax: Axes, starts: _drawing.FloatArray, low: _drawing.FloatArray, high: _drawing.FloatArray
-) -> None:
-    from matplotlib.patheffects import withStroke
-
-    rows = np.flatnonzero(~np.isnan(low) & ~np.isnan(high))
-    halo = [withStroke(linewidth=3, foreground="white")]  # seen on a dark bar, too
-    ax.hlines(
-        rows,
-        starts[rows] + low[rows],
-        starts[rows] + high[rows],
-        color="black",
-        linewidth=1,
-        path_effects=halo,
-    )

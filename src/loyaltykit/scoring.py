@@ -162,18 +162,12 @@ def rfm(
     2   3          0        0   4      15.0      hibernating
     """
     named = {"customer": customer, "time": time, "amount": amount}
-    for role, name in named.items():
-        _checks.check_name(role, name)
-    _checks.check_reserved([customer], _MADE, "customer")
     _checks.check_freq(freq)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
     _check_bins(bins)
-    options = {"as_of": as_of, "tz": _checks.check_zone(tz), "errors": errors}
+    options = _checks.check_log(as_of, tz, errors)
     with _sources.turn(data):
-        source = _sources.opened(data)
-        _checks.check_columns(named, _sources.columns_of(source))
+        source = _sources.having(data, named, _MADE)
         if isinstance(source, _frame.LazyFrame):
-            source = _sources.only(source, named.values())
             return _score_queries.scored(source, **named, freq=freq, bins=bins, **options)
         if isinstance(source, _dask.Partitions):
             return _customer_partitions.scored(source, **named, freq=freq, bins=bins, **options)
