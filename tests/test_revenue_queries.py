@@ -37,7 +37,7 @@ def beside(lazy: str, frame: Any, size: int, data: st.DataObject, *, signed: boo
         signs = data.draw(st.lists(st.sampled_from([1, 1, -1]), min_size=size, max_size=size))
         paid = [sign * amount for sign, amount in zip(signs, paid, strict=True)]
     told = data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
-    columns = {"mrr": paid, "told": told}
+    columns: dict[str, list[Any]] = {"mrr": paid, "told": told}
     if WRAPPED[lazy][0] == "polars":
         return frame.with_columns(**{name: pl.Series(each) for name, each in columns.items()})
     if WRAPPED[lazy][0] == "pyarrow":
@@ -48,9 +48,9 @@ def beside(lazy: str, frame: Any, size: int, data: st.DataObject, *, signed: boo
 
 
 def asked(data: st.DataObject) -> dict[str, Any]:
-    options: dict[str, Any] = {"trailing": data.draw(st.integers(1, 3))}
-    options |= data.draw(st.sampled_from([{}, {"referred": "told"}]))
-    return options | data.draw(st.sampled_from([{}, {}, DRAWN]))
+    referred: dict[str, Any] = data.draw(st.sampled_from([{}, {"referred": "told"}]))
+    drawn: dict[str, Any] = data.draw(st.sampled_from([{}, {}, DRAWN]))
+    return {"trailing": data.draw(st.integers(1, 3)), **referred, **drawn}
 
 
 def outcome(frame: Any, time: str, keywords: dict[str, Any]) -> Any:
