@@ -25,7 +25,7 @@ PUBLIC = {
     *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
     *("scorecard", "scorecard_matrix", "to_records"),
     *("explain_change", "quick_ratio", "survival_curve", "survival_quantile"),
-    *("logrank", "restricted_mean"),
+    *("logrank", "restricted_mean", "revenue_retention"),
 }
 MODULES = {"datasets", "errors", "plot"}
 
@@ -57,6 +57,7 @@ POSITIONAL = {
     "survival_quantile": ["result"],
     "logrank": ["data", "duration", "event"],
     "restricted_mean": ["data", "duration", "event"],
+    "revenue_retention": ["data", "customer", "time", "amount"],
     "pool": ["result"],
     "compare": ["result", "across"],
     "explain_change": ["result", "across"],
@@ -82,6 +83,11 @@ LOG: dict[str, list[Any]] = {
     "id": [1, 1, 2, 3, 3, 4],
     "sector": ["B2B", "B2B", "B2C", None, None, "B2C"],
     "day": ["2026-01-05", "2026-02-06", "2026-01-09", "2026-02-03", "2026-03-02", "2026-03-05"],
+}
+PAID: dict[str, list[Any]] = {
+    **LOG,
+    "paid": [3.5, 4.5, 3, 4, 2.5, 3],
+    "told": [False, False, False, True, True, False],
 }
 CONTRACTS: dict[str, list[Any]] = {
     "id": [1, 2, 3, 1],
@@ -122,6 +128,18 @@ REVENUE = [
     ),
     "as_of",
 ]
+MOVED = [
+    *("retained", "start", "new", "expansion", "contraction", "churned", "reactivation", "end"),
+    *("amount_sumsq", "amount_start_sumsq", "amount_cross", "reactivated", "reactivation_sumsq"),
+]
+EARNED = ["referred", "referred_amount", "referred_sumsq"]
+
+
+def recurring(*more: str) -> list[str]:
+    counts = ["metric", "n", "n_missing", *MOVED, *more, "logo_retention", *ESTIMATES]
+    return ["period", "coverage", *counts, "n_effective", *WORDS, "as_of"]
+
+
 COHORT = ["cohort", "cohort_age", "coverage", *metric("retained"), "as_of"]
 FLOW = ["period", "coverage", "start", "new", "retained", "returned", "churned", "end"]
 RATIO = ["period", "coverage", *metric("gained", "lost")]
@@ -229,6 +247,20 @@ TABLES: dict[str, tuple[Call, list[str]]] = {
             lk.ces(e.frame(ANSWERS), "ces", by="sector", time="day"), "period", reference="previous"
         ),
         ["sector", "metric", "period", *COMPARE],
+    ),
+    "revenue retention": (
+        lambda e: lk.revenue_retention(e.frame(PAID), "id", "day", "paid", by="sector"),
+        ["sector", *recurring()],
+    ),
+    "revenue retention of contracts": (
+        lambda e: lk.revenue_retention(
+            e.frame({**CONTRACTS, "paid": [9.5, 8, 7, 9.5]}), "id", "start", "paid", **TERMS
+        ),
+        recurring(),
+    ),
+    "earned growth": (
+        lambda e: lk.revenue_retention(e.frame(PAID), "id", "day", "paid", referred="told"),
+        recurring(*EARNED),
     ),
     "revenue of cohorts": (
         lambda e: lk.cohort_retention(

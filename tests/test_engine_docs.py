@@ -203,6 +203,7 @@ CALLS: dict[str, Call] = {
     "customer_flow": FLOW,
     "quick_ratio": of_table(lk.quick_ratio, FLOW),
     "cohort_retention": COHORTS,
+    "revenue_retention": recurring,
     "loyalty_tier": log(lk.loyalty_tier),
     "lifecycle_stage": log(lk.lifecycle_stage),
     "tier_transitions": moved,
@@ -351,6 +352,20 @@ SPANS: dict[str, list[Any]] = {
     "end": [dt.date(2026, 2, 6), None],
 }
 BOUGHT: dict[str, list[Any]] = {**LOG, "sector": ["a", "a", "b", "c"], "bought": [True] * 4}
+SOLD: dict[str, list[Any]] = {
+    **BOUGHT,
+    "day": [dt.date(2026, 1, 5)] * 2 + [dt.date(2026, 1, 9), dt.date(2026, 2, 3)],
+    "mrr": [9.0] * 4,
+    "currency": ["EUR"] * 4,
+    "told": [True, False, False, False],
+}
+
+
+def paid(mrr: list[float] | None = None, **options: Any) -> Call:
+    columns = SOLD if mrr is None else {**SOLD, "mrr": mrr}
+    return lambda engine: lk.revenue_retention(engine.frame(columns), "id", "day", "mrr", **options)
+
+
 TOLD: dict[str, list[Any]] = {"id": [1], "nps": [9], "day": [dt.date(2026, 1, 9)]}
 QUERIES: dict[str, tuple[Call, int]] = {
     "nps": (NPS, 1),
@@ -383,6 +398,25 @@ QUERIES: dict[str, tuple[Call, int]] = {
     "flow by segments with valid_from": (
         lambda e: lk.customer_flow(e.frame(LOG), "id", "day", by="sector", segments=e.frame(TIMED)),
         2 + 3,
+    ),
+    "revenue": (paid(), 3),
+    "revenue by segments": (
+        lambda e: paid(by="sector", segments=e.frame(SEGMENTS))(e),
+        3 + 2,
+    ),
+    "revenue of which all is asked": (
+        paid(by="sector", currency="currency", referred="told", method="none"),
+        3 + 3,
+    ),
+    "revenue with credits": (paid(mrr=[9.0, -1.0, 9.0, 9.0]), 4),
+    "revenue of contracts": (
+        lambda e: lk.revenue_retention(
+            e.frame({**SPANS, "mrr": [9.0, 8.0]}),
+            *("id", "start", "mrr"),
+            contract_end="end",
+            as_of="2026-03-31",
+        ),
+        4,
     ),
     "tier": (log(lk.loyalty_tier), 1),
     "tier of purchases": (

@@ -60,6 +60,7 @@ from engine_cases import (
 )
 from flow_cases import REFUSALS as FLOW_REFUSALS
 from flow_cases import SPANS
+from revenue_cases import REFUSALS as REVENUE_REFUSALS
 
 import loyaltykit as lk
 from loyaltykit._partitions import Part
@@ -708,6 +709,7 @@ REFUSALS |= {
 
 # Dask stops at the first partition that refuses: it says so, and counts no other.
 REFUSALS |= history_cases.REFUSALS
+REFUSALS |= REVENUE_REFUSALS
 REFUSALS |= spell_cases.REFUSALS
 REFUSALS |= hazard_cases.REFUSALS
 

@@ -17,6 +17,7 @@ from loyaltykit import (
     _log_partitions,
     _results,
     _revenue,
+    _revenue_queries,
     _sources,
     _splits,
 )
@@ -30,10 +31,12 @@ _IN_MEMORY: dict[str, Callable[..., Any]] = {
 _QUERIES: dict[str, Callable[..., Any]] = {
     "flows": _flow_queries.counted,
     "cohorts": _cohort_queries.counted,
+    "revenue": _revenue_queries.counted,
 }
 _PARTITIONS: dict[str, Callable[..., Any]] = {
     "flows": _log_partitions.flows,
     "cohorts": _log_partitions.cohorts,
+    "revenue": _log_partitions.revenue,
 }
 
 

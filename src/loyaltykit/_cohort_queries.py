@@ -12,7 +12,6 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from loyaltykit import (
-    _checks,
     _cohort_rows,
     _cohorts,
     _contract_queries,
@@ -20,7 +19,6 @@ from loyaltykit import (
     _lazy,
     _logs,
     _queries,
-    _refusals,
 )
 from loyaltykit._cohort_rows import NOWHERE, Asked
 from loyaltykit._cohorts import AGE, DONE, MEMBERS
@@ -63,7 +61,10 @@ def counted(
         if not asked.by_periods:
             query = _with_flags(query, asked)
             if asked.amount is not None:
-                query = _with_amounts(query, asked.amount, options["errors"])
+                counts = nw.col(_ACTIVE) == 1
+                query = _queries.with_amounts(
+                    query, asked.amount, _AMOUNT, options["errors"], counts
+                )[0]
             query = _with_exact(query, time, options["tz"], _EXACT)
             keep += [MOMENT, _EXACT, _STARTS, _ACTIVE]
             keep += [_AMOUNT] if asked.amount is not None else []
@@ -99,23 +100,6 @@ def _with_flags(query: Query, asked: Asked) -> Query:
                 nw.when(_queries.true_rows(query, column)).then(nw.lit(1)).otherwise(nw.lit(0))
             )
     return query.with_columns(*(flag.cast(nw.Int64).alias(name) for name, flag in made.items()))
-
-
-def _with_amounts(query: Query, name: str, errors: str) -> Query:
-    """Return the rows with an amount, 0 where a row does not count; refuse what is no number."""
-    dtype = query.collect_schema()[name]
-    if not dtype.is_numeric() and dtype != nw.Unknown:
-        _refusals.amounts_are_numbers(name, dtype)
-    amount = _lazy.value(query, name).cast(nw.Float64)
-    counts = nw.col(_ACTIVE) == 1
-    missing = counts & (amount.is_null() | (amount.abs() == float("inf")))
-    count = _lazy.only_row(query.select(_lazy.number(missing, N)))[N]
-    if count:
-        if errors == "raise":
-            _refusals.null_values(name, count, "finite amount")
-        _checks.warn_of_dropped(count, _cohort_rows.NO_AMOUNT)
-        query = query.filter(~missing)
-    return query.with_columns(nw.when(counts).then(amount).otherwise(nw.lit(0.0)).alias(_AMOUNT))
 
 
 def _with_exact(query: Query, time: str, tz: str | None, made: str) -> Query:

@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loyaltykit import _contracts, _dask, _frame, _logs, _partitions, _refusals, _splits
+from loyaltykit import (
+    _contracts,
+    _dask,
+    _frame,
+    _logs,
+    _partitions,
+    _refusals,
+    _revenue,
+    _splits,
+)
 from loyaltykit._frame import ID, Frame
 
 # The columns of `_contracts.Ranges`.
@@ -36,12 +45,15 @@ def observed(
     tz: str | None,
     errors: str,
     observed_from: Any = None,
+    asked: _revenue.Asked | None = None,
 ) -> tuple[_logs.Activity, np.datetime64 | None, str | None]:
     """Check every partition; return the periods, the end of observation and the zone."""
-    tell = functools.partial(_facts, customer=customer, time=time, contract_end=contract_end, tz=tz)
-    frame = source.frame[list(dict.fromkeys([customer, time, contract_end]))]
-    parts = _dask.each(frame, tell)
+    names = {"customer": customer, "time": time, "contract_end": contract_end}
+    tell = functools.partial(_facts, **names, tz=tz, asked=asked)
+    used = [*names.values(), *([] if asked is None else asked.columns.values())]
+    parts = _dask.each(source.frame[list(dict.fromkeys(used))], tell)
     starts = [part.starts for part in parts]
+    _partitions.refuse_amounts(starts, None if asked is None else asked.amount, errors)
     _partitions.refuse_times([part._replace(without_time=0) for part in starts], time, errors)
     ends = [part.ends._replace(without_time=0) for part in parts]
     _partitions.refuse_times(ends, contract_end, errors)
@@ -57,8 +69,19 @@ def observed(
     return _contracts.periods(active), end, zone
 
 
-def _facts(part: Any, customer: str, time: str, contract_end: str, tz: str | None) -> Part:
-    frame = _frame.positional(_frame.open_frame(part))
+def _facts(
+    part: Any,
+    customer: str,
+    time: str,
+    contract_end: str,
+    tz: str | None,
+    asked: _revenue.Asked | None = None,
+) -> Part:
+    frame, without_amount = _frame.positional(_frame.open_frame(part)), 0
+    if asked is not None:
+        size = len(frame)
+        frame, _ = _partitions.amounts_of(frame, asked)
+        without_amount = size - len(frame)
     told = [_partitions.times_of(frame, name, tz)[1] for name in (time, contract_end)]
     starts, ends = _contracts.times_of(frame, time, contract_end, tz, "coerce")
     nobody = frame[customer].is_null().to_numpy()
@@ -69,7 +92,10 @@ def _facts(part: Any, customer: str, time: str, contract_end: str, tz: str | Non
         low, high = _splits.microseconds(np.array([usable.min(), usable.max()]))
         moments = int(low), int(high)
     told[0] = told[0]._replace(
-        without_id=int(nobody.sum()), dropped=len(frame) - len(usable), moments=moments
+        without_id=int(nobody.sum()),
+        without_amount=without_amount,
+        dropped=len(frame) - len(usable),
+        moments=moments,
     )
     shown = _frame.sample(frame[contract_end], np.flatnonzero(backwards))
     return Part(told[0], told[1], int(backwards.sum()), shown)
@@ -96,12 +122,15 @@ def distinct(
     *,
     freq: str,
     moments: bool = False,
+    asked: _revenue.Asked | None = None,
 ) -> Any:
     """Return the distinct rows of ID, the columns of `_contracts.Ranges`, and keys of their own.
 
-    With ``moments`` also START and STOP, by way of UTC.
+    With ``moments`` also START and STOP, by way of UTC. With amounts asked for, these are added
+    up, as by `_partitions.added_up`.
     """
-    names = list(dict.fromkeys([customer, time, contract_end, *own]))
+    more = [] if asked is None else asked.columns.values()
+    names = list(dict.fromkeys([customer, time, contract_end, *own, *more]))
     reduce = functools.partial(
         _distinct_rows,
         customer=customer,
@@ -112,6 +141,7 @@ def distinct(
         end=end,
         freq=freq,
         moments=moments,
+        asked=asked,
     )
     return _dask.reduced(source.frame[names], [customer, *own], reduce)
 
@@ -126,8 +156,10 @@ def _distinct_rows(
     end: np.datetime64,
     freq: str,
     moments: bool = False,
+    asked: _revenue.Asked | None = None,
 ) -> Any:
     frame = _frame.positional(_frame.open_frame(part))
+    frame, more = (frame, {}) if asked is None else _partitions.amounts_of(frame, asked)
     starts, ends = _contracts.times_of(frame, time, contract_end, tz, "coerce")
     kept = _usable(frame, customer, starts, ends) & (starts.values <= end)
     made = frame.to_native()[kept]
@@ -140,8 +172,9 @@ def _distinct_rows(
         if starts.zone is not None:
             exact = _contracts.times_of(frame, time, contract_end, "UTC", "coerce")
         columns |= {name: t.values[kept] for name, t in zip((START, STOP), exact, strict=True)}
-    columns |= {name: made[name] for name in own}
-    return made[[]].assign(**columns).drop_duplicates()
+    columns |= {name: made[name] for name in own} | {name: more[name][kept] for name in more}
+    made = made[[]].assign(**columns)
+    return made.drop_duplicates() if asked is None else _partitions.added_up(made)
 
 
 def ranges(

@@ -22,7 +22,7 @@ from loyaltykit._queries import STOP
 FIRST, LAST, ENDED = "lk first", "lk last", "lk ended"
 # The first period that starts at its end or later.
 _STOPS = "lk stops"
-_FROM, _TO, _PLACE = "lk from", "lk to", "lk place"
+FROM, TO, _PLACE = "lk from", "lk to", "lk place"
 
 
 class Stock(NamedTuple):
@@ -108,23 +108,28 @@ def stock(rows: Query, active: _logs.Activity) -> Stock:
     early = ~inside & (began < opening) & (began > NEVER)
     reach = rows.filter(inside | early).select(
         ID,
-        _either(early, nw.lit(low), _at_least(first, low)).alias(_FROM),
-        _either(early, nw.lit(low), _at_least(last, low)).alias(_TO),
+        _either(early, nw.lit(low), at_least(first, low)).alias(FROM),
+        _either(early, nw.lit(low), at_least(last, low)).alias(TO),
     )
-    reach = reach.unique()
-    if rows.implementation is not SPARK:  # which has more than one machine to hold them
-        length = _lazy.total(nw.col(_TO) - nw.col(_FROM) + 1, "total")
-        _contracts.refuse_many(_lazy.only_row(reach.select(length))["total"] or 0, active.freq)
-    places = _lazy.table_beside(rows, {_PLACE: list(range(low, low + active.span))}, [int])
-    held = reach.join(places, how="cross")
-    held = held.filter((nw.col(_PLACE) >= nw.col(_FROM)) & (nw.col(_PLACE) <= nw.col(_TO)))
-    held = held.select(ID, nw.col(_PLACE).cast(nw.Int64).alias(PERIOD)).unique()
+    held = closings(reach.unique(), active).unique()
     opened = held.select(ID, (nw.col(PERIOD) + 1).alias(PERIOD))
     brief = rows.filter(~inside & (began >= opening)).select(ID, PERIOD).unique()
     for others in (held, opened):
         brief = brief.join(others, on=[ID, PERIOD], how="anti")
     due = rows.filter(nw.col(ENDED) >= opening).select(ID, nw.col(ENDED).alias(PERIOD)).unique()
     return Stock(held, brief, due.join(opened, on=[ID, PERIOD], how="semi"))
+
+
+def closings(reach: Query, active: _logs.Activity, extra: Sequence[str] = ()) -> Query:
+    """Return a row of ID, PERIOD and more for each closing of a row, from FROM to TO."""
+    if reach.implementation is not SPARK:  # which has more than one machine to hold them
+        length = _lazy.total(nw.col(TO) - nw.col(FROM) + 1, "total")
+        _contracts.refuse_many(_lazy.only_row(reach.select(length))["total"] or 0, active.freq)
+    low = active.first
+    places = _lazy.table_beside(reach, {_PLACE: list(range(low, low + active.span))}, [int])
+    held = reach.join(places, how="cross")
+    held = held.filter((nw.col(_PLACE) >= nw.col(FROM)) & (nw.col(_PLACE) <= nw.col(TO)))
+    return held.select(ID, nw.col(_PLACE).cast(nw.Int64).alias(PERIOD), *extra)
 
 
 def _either(condition: nw.Expr, one: Any, other: Any) -> nw.Expr:
@@ -136,5 +141,5 @@ def _at_most(column: nw.Expr, most: int) -> nw.Expr:
     return _either(column > most, nw.lit(most), column)
 
 
-def _at_least(column: nw.Expr, least: int) -> nw.Expr:
+def at_least(column: nw.Expr, least: int) -> nw.Expr:
     return _either(column < least, nw.lit(least), column)

@@ -1,4 +1,4 @@
-"""Flows and cohorts counted over the partitions of a Dask frame: each has its customers alone.
+"""Flows, cohorts and revenue over the partitions of a Dask frame: each has its customers alone.
 
 Customers are shuffled, reduced to distinct rows first; what is counted of them adds up.
 """
@@ -21,6 +21,7 @@ from loyaltykit import (
     _frame,
     _logs,
     _partitions,
+    _revenue,
     _splits,
 )
 from loyaltykit._contract_partitions import START, STOP
@@ -112,6 +113,62 @@ def cohorts(
     )
     cells = _counted(rows, customer, by, lookup, tell)
     return _cohorts.from_cells(cells, by, active, end, zone, asked)
+
+
+def revenue(
+    source: _dask.Partitions,
+    customer: str,
+    time: str,
+    *,
+    by: Sequence[str],
+    lookup: _dask.Partitions | None,
+    freq: str,
+    asked: _revenue.Asked,
+    contract_end: str | None = None,
+    **options: Any,
+) -> _revenue.Counts:
+    """Add up the movements of the amounts of a log, or of contracts."""
+    own, tz = [] if lookup is not None else list(by), options["tz"]
+    contracts = contract_end is not None
+    if contract_end is None:
+        told = _partitions.observed(
+            source, customer, time, None, freq=freq, asked=_amounts(asked), **options
+        )
+    else:
+        told = _contract_partitions.observed(
+            source, customer, time, contract_end, freq=freq, asked=asked, **options
+        )
+    active, end, zone = told
+    if end is None or not active.span:
+        nobody = _nobody(source, lookup, by, _revenue.no_rows(asked))
+        return _revenue.from_cells(nobody, by, active, end, asked, contracts=contracts)
+    kept = own if asked.currency is None else list(dict.fromkeys([*own, asked.currency]))
+    if contract_end is None:
+        rows = _partitions.distinct(source, customer, time, kept, tz, end, freq=freq, asked=asked)
+    else:
+        names = (customer, time, contract_end, kept)
+        rows = _contract_partitions.distinct(source, *names, tz, end, freq=freq, asked=asked)
+    if asked.currency is not None and asked.currency not in by:
+        parts = _dask.each(rows[kept], lambda part: part.drop_duplicates())
+        there = _frame.open_frame(_dask.stacked(parts).drop_duplicates())
+        _revenue.refuse_currencies(there, asked.currency, own)
+    tell = functools.partial(
+        _revenue_of,
+        customer=customer,
+        by=by,
+        active=active,
+        end=end,
+        zone=zone,
+        asked=asked,
+        contracts=contracts,
+    )
+    cells = _counted(rows, customer, by, lookup, tell)
+    return _revenue.from_cells(cells, by, active, end, asked, contracts=contracts)
+
+
+def _amounts(asked: _revenue.Asked) -> _cohort_rows.Asked:
+    """Return what is to be known of the rows before they are read."""
+    return _cohort_rows.Asked(amount=asked.amount, start_event=asked.referred)
 
 
 def _nobody(
@@ -216,4 +273,40 @@ def _cohorts_of(
         people = _cohort_rows.people_of_rows(rows, len(log.ids), until, asked)
     split = _split(frame, log, lookup, customer, by)
     group, columns = _cohorts.rows_of(_cohorts.tables_of(active, people, split, asked), active)
+    return _frame.table(_splits.keys_of(split, group), columns, len(group))
+
+
+def _revenue_of(
+    part: Any,
+    lookup: Any = None,
+    *,
+    customer: str,
+    by: Sequence[str],
+    active: _logs.Activity,
+    end: np.datetime64,
+    zone: str | None,
+    asked: _revenue.Asked,
+    contracts: bool,
+) -> Any:
+    """Add up the movements of the customers of one partition: rows for `_revenue.from_cells`."""
+    frame = _frame.positional(_frame.open_frame(part))
+    amount = frame[_partitions.AMOUNT].to_numpy()
+    if contracts:
+        log, ranges = _contract_partitions.ranges(frame, customer, end, zone)
+        paid = _revenue.paid_in_force(log.customer, ranges, amount, active, log.ids, asked.amount)
+    else:
+        periods = frame[PERIOD].to_numpy()
+        log = _partitions.log_of(frame, customer, periods, end, zone)
+        place = _logs.places(periods, active)
+        paid = _revenue.paid_of(
+            log.customer, place, amount, active, len(log.ids), log.ids, asked.amount
+        )
+    referred = None
+    if asked.referred is not None:
+        told = frame[_revenue.REFERRED].to_numpy()
+        referred = _revenue.who_is_referred(log.customer, told, len(log.ids))
+    split = _split(frame, log, lookup, customer, by)
+    opens = _revenue.known_from(active, contracts=contracts)
+    moves, table = _revenue.moved(paid, split, active, opens, asked, referred)
+    group, columns = _revenue.rows_of(moves, table, active, asked)
     return _frame.table(_splits.keys_of(split, group), columns, len(group))

@@ -12,16 +12,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _cohort_rows, _dask, _frame, _logs, _refusals, _splits
+from loyaltykit import (
+    _calendar,
+    _checks,
+    _cohort_rows,
+    _dask,
+    _frame,
+    _logs,
+    _refusals,
+    _revenue,
+    _splits,
+)
 from loyaltykit._frame import ID, OWN, PERIOD, Frame
 from loyaltykit.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
 
 BOUGHT = "lk bought"
-_CLOCK, _EXACT, _STARTS, _RETURNS, _AMOUNT = (
-    OWN + name for name in ("clock", "exact", "starts", "returns", "amount")
-)
+AMOUNT, _TURNED = OWN + "amount", OWN + "turned"
+_CLOCK, _EXACT, _STARTS, _RETURNS = (OWN + name for name in ("clock", "exact", "starts", "returns"))
 _MOST_SHOWN = 6
 
 
@@ -93,7 +102,7 @@ def observed(
         facts, customer=customer, time=time, purchase=purchase, tz=tz, asked=asked
     )
     parts = _dask.each(source.frame[names], tell)
-    _refuse_amounts(parts, asked, errors)
+    refuse_amounts(parts, None if asked is None else asked.amount, errors)
     first, last, zone = together(parts, customer, time, tz=tz, errors=errors)
     return *_logs.observed(first, last, freq, as_of, zone, observed_from), zone
 
@@ -121,12 +130,13 @@ def together(
     return first, last, next((part.zone for part in parts if part.zone), tz)
 
 
-def _refuse_amounts(parts: Sequence[Part], asked: _cohort_rows.Asked | None, errors: str) -> None:
+def refuse_amounts(parts: Sequence[Part], amount: str | None, errors: str) -> None:
+    """Refuse rows without an amount, unless they are to be left out."""
     count = sum(part.without_amount for part in parts)
-    if not count or asked is None or asked.amount is None:
+    if not count or amount is None:
         return
     if errors == "raise":
-        _refusals.null_values(asked.amount, count, "finite amount")
+        _refusals.null_values(amount, count, "finite amount")
     _checks.warn_of_dropped(count, _cohort_rows.NO_AMOUNT)
 
 
@@ -142,9 +152,7 @@ def facts(
     for name in asked.flags if asked else []:
         _frame.flags(frame[name])
     if asked and asked.amount is not None:
-        missing = _cohort_rows.without_amount(frame, asked.amount, asked.return_event)[1]
-        frame = _frame.rows(frame, np.flatnonzero(~missing))
-        without_amount = int(missing.sum())
+        frame, _, without_amount = with_amounts(frame, asked.amount, asked.return_event)
     times, told = times_of(frame, time, tz)
     told = told._replace(without_amount=without_amount)
     if purchase is not None:
@@ -169,9 +177,14 @@ def distinct(
     *,
     freq: str,
     purchase: str | None = None,
+    asked: _revenue.Asked | None = None,
 ) -> Any:
-    """Return the distinct rows of ID, PERIOD, [BOUGHT], and columns of the log's own."""
+    """Return the distinct rows of ID, PERIOD, [BOUGHT], and columns of the log's own.
+
+    With amounts asked for, these are added up, as by `added_up`.
+    """
     extra = [name for name in (time, purchase, *own) if name is not None]
+    extra += [] if asked is None else asked.columns.values()
     reduce = functools.partial(
         _distinct_rows,
         customer=customer,
@@ -181,6 +194,7 @@ def distinct(
         end=end,
         freq=freq,
         purchase=purchase,
+        asked=asked,
     )
     frame = source.frame[list(dict.fromkeys([customer, *extra]))]
     return _dask.reduced(frame, [customer, *own], reduce)
@@ -195,8 +209,10 @@ def _distinct_rows(
     end: np.datetime64,
     freq: str,
     purchase: str | None,
+    asked: _revenue.Asked | None = None,
 ) -> Any:
     frame = _frame.positional(_frame.open_frame(part))
+    frame, more = (frame, {}) if asked is None else amounts_of(frame, asked)
     times, _ = times_of(frame, time, tz)
     times = times.astype("datetime64[us]", copy=False)
     kept = ~frame[customer].is_null().to_numpy() & (times < end)  # NaT is not before anything
@@ -206,8 +222,35 @@ def _distinct_rows(
     columns = {ID: ids, _dask.HOME: _dask.home(ids), PERIOD: _calendar.period_codes(days, freq)}
     if purchase is not None:
         columns[BOUGHT] = _frame.flags(frame[purchase])[kept]
-    columns |= {name: made[name] for name in own}
-    return made[[]].assign(**columns).drop_duplicates()
+    columns |= {name: made[name] for name in own} | {name: more[name][kept] for name in more}
+    made = made[[]].assign(**columns)
+    return made.drop_duplicates() if asked is None else added_up(made)
+
+
+def with_amounts(frame: Frame, name: str, counts: str | None = None) -> tuple[Frame, Any, int]:
+    """Return the rows that have an amount, their amounts, and how many have none."""
+    amounts, missing = _cohort_rows.without_amount(frame, name, counts)
+    kept = np.flatnonzero(~missing)
+    return _frame.rows(frame, kept), amounts[kept], int(missing.sum())
+
+
+def amounts_of(frame: Frame, asked: _revenue.Asked) -> tuple[Frame, dict[str, Any]]:
+    """Return the rows that have an amount, and what is asked of them as columns."""
+    frame, amounts, _ = with_amounts(frame, asked.amount)
+    columns = {AMOUNT: amounts, _TURNED: amounts < 0}
+    if asked.referred is not None:
+        columns[_revenue.REFERRED] = _frame.flags(frame[asked.referred])
+    return frame, columns
+
+
+def added_up(rows: Any) -> Any:
+    """Return the distinct rows with the sums of their amounts; those below 0 are rows apart.
+
+    So it stays known how much was turned around where they cancel out.
+    """
+    keys = [name for name in rows.columns if name != AMOUNT]
+    groups = rows.groupby(keys, dropna=False, sort=False, observed=True)
+    return groups[AMOUNT].sum().reset_index()
 
 
 def rows(
@@ -246,7 +289,7 @@ def _asked_rows(
     columns: dict[str, Any] = {}
     if asked.amount is not None:
         amounts, missing = _cohort_rows.without_amount(frame, asked.amount, asked.return_event)
-        kept, columns[_AMOUNT] = kept & ~missing, amounts
+        kept, columns[AMOUNT] = kept & ~missing, amounts
     zoned = told.zone is not None
     exact = times_of(frame, time, "UTC")[0] if zoned else times
     columns |= {_CLOCK: _splits.microseconds(times), _EXACT: _splits.microseconds(exact)}
@@ -273,7 +316,7 @@ def rows_of(
     clock, exact = column(_CLOCK), column(_EXACT)
     told = exact if asked.floor is None else clock - clock % asked.floor
     flags = column(_STARTS), column(_RETURNS)
-    return _cohort_rows.Rows(customer, period, exact, told, *flags, column(_AMOUNT))
+    return _cohort_rows.Rows(customer, period, exact, told, *flags, column(AMOUNT))
 
 
 def log_of(

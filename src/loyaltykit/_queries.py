@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from loyaltykit import _checks, _designs, _lazy, _logs, _refusals
+from loyaltykit import _checks, _cohort_rows, _designs, _lazy, _logs, _refusals
 from loyaltykit._frame import DAY, ID, PERIOD, N, Query
 from loyaltykit._lazy import CLOCK, MOMENT
 from loyaltykit._splits import VALID_FROM
@@ -290,6 +290,33 @@ def true_rows(query: Query, name: str) -> nw.Expr:
     return true
 
 
+def with_amounts(
+    query: Query, name: str, made: str, errors: str, counts: nw.Expr | None = None
+) -> tuple[Query, bool]:
+    """Return the rows with an amount, and whether one is below 0; refuse what is no number.
+
+    Rows that do not count need no amount: they have 0.
+    """
+    dtype = query.collect_schema()[name]
+    if not dtype.is_numeric() and dtype != nw.Unknown:
+        _refusals.amounts_are_numbers(name, dtype)
+    amount = _lazy.value(query, name).cast(nw.Float64)
+    missing = amount.is_null() | (amount.abs() == float("inf"))
+    if counts is not None:
+        missing = counts & missing
+    query = query.with_columns(amount.alias(made))
+    facts = query.select(_lazy.number(missing, N), _lazy.number(nw.col(made) < 0, made))
+    found = _lazy.only_row(facts)
+    if found[N]:
+        if errors == "raise":
+            _refusals.null_values(name, found[N], "finite amount")
+        _checks.warn_of_dropped(found[N], _cohort_rows.NO_AMOUNT)
+        query = query.filter(~missing)
+    if counts is not None:
+        query = query.with_columns(nw.when(counts).then(nw.col(made)).otherwise(nw.lit(0.0)))
+    return query, bool(found[made])
+
+
 def refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
     """Refuse what makes no weight, as `_designs.read_rows` does."""
     columns = [name for name in (design.weights, design.squares) if name is not None]
@@ -353,12 +380,13 @@ def latest(
     Both under one another, in order of time, and a running maximum: no join of every change with
     every point.
     """
+    types = points.collect_schema()
     marks = changes.select(
         *on,
         at,
         nw.col(at).alias(SINCE),
         _lazy.integer(0, _ORDER),
-        *(_lazy.integer(0, name) for name in extra),
+        *(nw.lit(0, dtype=types[name]).alias(name) for name in extra),
     )
     asked = points.select(*on, at, _lazy.integer(_NEVER, SINCE), _lazy.integer(1, _ORDER), *extra)
     both = nw.concat([asked, marks], how="vertical")

@@ -38,6 +38,7 @@ SUMS = (
 REFERRED_SUMS = ("referred", "referred_amount", "referred_sumsq")
 NEW, REFERRED = "lk new", "lk referred"
 START, END = "lk start amount", "lk end amount"
+CELL = {name: _frame.OWN + name for name in (*SUMS, *REFERRED_SUMS)}
 # What is left of amounts that cancel out is rounding.
 ROUNDING = 1e-9
 _LATE = np.iinfo(np.int64).max
@@ -138,53 +139,134 @@ def counted(
         active, paid = _paid_of_contracts(
             contracts, _kept(log, amount), freq, observed_from, asked.amount
         )
-    if asked.currency is not None and (lookup is None or asked.currency not in by):
-        _refuse_currencies(frame, log, asked.currency, by if lookup is None else [])
+    if asked.currency is not None and asked.currency not in by:
+        own = by if lookup is None else []
+        cells = _frame.group(frame, [*own, asked.currency])
+        there = _frame.rows(cells.keys, _codes.unique(_kept(log, cells.codes)))
+        refuse_currencies(there, asked.currency, own)
     referred = None
     if asked.referred is not None:
-        referred = np.zeros(len(log.ids), dtype=np.bool_)
-        referred[log.customer[_kept(log, _frame.flags(frame[asked.referred]))]] = True
+        told = _kept(log, _frame.flags(frame[asked.referred]))
+        referred = who_is_referred(log.customer, told, len(log.ids))
     split = _splits.read_split(frame, log, customer, by, lookup)
     opens = known_from(active, contracts=contract_end is not None)
-    moves = moves_of(paid, active, opens, asked.trailing, referred)
-    groups = groups_of(moves, split, active, asked.trailing)
-    shape = split.length + 1, active.span, len(asked.sums)
-    _logs.refuse_blow_up(shape[0] * shape[1], active)
-    table = added(moves, groups * active.span + moves.period, shape[0] * shape[1], shape[2])
-    table = table.reshape(shape)[:, active.lead :]
-    present = np.flatnonzero(table.any(axis=(1, 2)))
-    if not by and table.shape[1]:
-        present = np.zeros(1, dtype=np.int64)
+    moves, table = moved(paid, split, active, opens, asked, referred)
+    present = _present(table[:, active.lead :], by)
+    keys = _splits.keys_of(split, present)
+    return _assembled(keys, table, present, moves, active, log.end, asked, opens)
+
+
+def from_cells(
+    cells: _frame.Frame,
+    by: Sequence[str],
+    active: _logs.Activity,
+    end: np.datetime64 | None,
+    asked: Asked,
+    *,
+    contracts: bool,
+) -> Counts:
+    """Put together what was added up elsewhere: rows of keys, PERIOD and `Asked.sums`.
+
+    Of `Asked.one_by_one` rows of keys, PERIOD, START, END, NEW, REFERRED, and N, how many are
+    alike. Of ``active`` only the periods matter, not the customers.
+    """
+    groups = _frame.group(cells, by)
+    place = cells[_frame.PERIOD].to_numpy().astype(np.int64) - active.first
+    moves = None
     if asked.one_by_one:
-        moves = moves._replace(customer=np.searchsorted(present, groups))
-    return assembled(
-        _splits.keys_of(split, present),
-        table[present],
-        active,
-        log.end,
-        opens + asked.trailing,
-        moves if asked.one_by_one else None,
+        moves = _moves_of_cells(cells, groups.codes, place, asked)
+        table = _table_of(moves, groups.size, active, asked)
+    else:
+        size = groups.size * active.span
+        _logs.refuse_blow_up(size, active)
+        code = groups.codes * active.span + place
+        sums = (cells[CELL[name]].to_numpy().astype(np.float64) for name in asked.sums)
+        table = np.stack([_codes.added(code, values, size) for values in sums], axis=-1)
+        table = table.reshape(groups.size, active.span, len(asked.sums))
+    present = _present(table[:, active.lead :], by)
+    keys = _frame.rows(groups.keys, present)
+    opens = known_from(active, contracts=contracts)
+    return _assembled(keys, table, present, moves, active, end, asked, opens)
+
+
+def rows_of(
+    moves: Moves, table: FloatArray, active: _logs.Activity, asked: Asked
+) -> tuple[IntArray, dict[str, npt.NDArray[Any]]]:
+    """Return a group for each row of `from_cells`, and the columns beside its keys."""
+    if not asked.one_by_one:
+        group, place = np.nonzero(table.any(axis=2))
+        sums = zip(asked.sums, table[group, place].T, strict=True)
+        return group, {
+            _frame.PERIOD: active.first + place,
+            **{CELL[name]: values for name, values in sums},
+        }
+    columns = {
+        _frame.PERIOD: active.first + moves.period,
+        START: moves.start,
+        END: moves.end,
+        NEW: moves.new,
+        _frame.N: np.ones(len(moves.period), dtype=np.int64),
+    }
+    columns |= {} if moves.referred is None else {REFERRED: moves.referred}
+    return moves.customer, columns
+
+
+def no_rows(asked: Asked) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of `rows_of` where nobody pays."""
+    nobody = _logs.nobody(0, 0, "day")
+    none, flags = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+    moves = Moves(
+        none, none, np.zeros(0), np.zeros(0), flags, None if asked.referred is None else flags
     )
+    return rows_of(moves, np.zeros((0, 0, len(asked.sums))), nobody, asked)[1]
+
+
+def _moves_of_cells(cells: _frame.Frame, group: IntArray, place: IntArray, asked: Asked) -> Moves:
+    rows = np.repeat(np.arange(len(cells)), cells[_frame.N].to_numpy().astype(np.int64))
+    start, end = (cells[name].to_numpy().astype(np.float64)[rows] for name in (START, END))
+    flags = [NEW] if asked.referred is None else [NEW, REFERRED]
+    told = [cells[name].to_numpy().astype(np.bool_)[rows] for name in flags]
+    return Moves(group[rows], place[rows], start, end, told[0], told[1] if told[1:] else None)
+
+
+def _present(table: FloatArray, by: Sequence[str]) -> IntArray:
+    """Return the groups that have customers; the only one of no keys if there are periods."""
+    if not by and table.shape[1]:
+        return np.zeros(1, dtype=np.int64)
+    return np.flatnonzero(table.any(axis=(1, 2)))
+
+
+def who_is_referred(customer: IntArray, told: BoolArray, size: int) -> BoolArray:
+    """Return which customers a row says to be referred."""
+    referred = np.zeros(size, dtype=np.bool_)
+    referred[customer[told]] = True
+    return referred
 
 
 def _kept(log: _logs.Log, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values if log.kept is None else values[log.kept]
 
 
-def assembled(
+def _assembled(
     keys: _frame.Frame,
     table: FloatArray,
+    present: IntArray,
+    moves: Moves | None,
     active: _logs.Activity,
     end: np.datetime64 | None,
-    first_known: int,
-    moves: Moves | None,
+    asked: Asked,
+    opens: int,
 ) -> Counts:
     """Return the sums of the periods reported, of which the first ones may have no known base."""
-    known = np.arange(active.lead, active.span) >= first_known
-    if moves is not None:
-        moves = moves._replace(period=moves.period - active.lead)
+    known = np.arange(active.lead, active.span) >= opens + asked.trailing
+    if not asked.one_by_one:
+        moves = None
+    elif moves is not None:
+        groups = np.searchsorted(present, moves.customer)
+        moves = moves._replace(customer=groups, period=moves.period - active.lead)
     starts = _logs.starts(active)[active.lead :]
     complete = _logs.last_is_complete(end, active)
+    table = table[present, active.lead :]
     return Counts(keys, table, starts, known, complete, _logs.as_of_day(end), moves)
 
 
@@ -287,13 +369,11 @@ def paid_of(
     return Paid(customer, period, total[rows], first)
 
 
-def _refuse_currencies(
-    frame: _frame.Frame, log: _logs.Log, currency: str, own: Sequence[str]
-) -> None:
-    """Refuse amounts of several currencies that would be added up in one group."""
-    cells = _frame.group(frame, [*own, currency])
-    codes = _kept(log, cells.codes)
-    there = _frame.rows(cells.keys, _codes.unique(codes))
+def refuse_currencies(there: _frame.Frame, currency: str, own: Sequence[str]) -> None:
+    """Refuse amounts of several currencies that would be added up in one group.
+
+    There are the distinct rows of the groups and their currencies.
+    """
     groups = _frame.group(there, own) if own else None
     if len(there) > (1 if groups is None else groups.size):
         found = _frame.python_values(there[currency])
@@ -301,6 +381,27 @@ def _refuse_currencies(
 
 
 # ---- how it moves -------------------------------------------------------------------------------
+
+
+def moved(
+    paid: Paid,
+    split: _splits.Split,
+    active: _logs.Activity,
+    opens: int,
+    asked: Asked,
+    referred: BoolArray | None,
+) -> tuple[Moves, FloatArray]:
+    """Return the movements, with groups for customers, and their sums by group and period."""
+    moves = moves_of(paid, active, opens, asked.trailing, referred)
+    moves = moves._replace(customer=groups_of(moves, split, active, asked.trailing))
+    return moves, _table_of(moves, split.length + 1, active, asked)
+
+
+def _table_of(moves: Moves, groups: int, active: _logs.Activity, asked: Asked) -> FloatArray:
+    size, width = groups * active.span, len(asked.sums)
+    _logs.refuse_blow_up(size, active)
+    code = moves.customer * active.span + moves.period
+    return added(moves, code, size, width).reshape(groups, active.span, width)
 
 
 def moves_of(
