@@ -33,7 +33,7 @@ CASES["logrank_of_pairs_with_null_keys"] = tested(by="plan", pairwise=True, entr
 CASES["mean_total"] = mean()
 CASES["mean_by_text_with_null_keys"] = mean(by="plan")
 CASES["mean_by_two_keys"] = mean(by=["tier", "plan"], horizon=12.5)
-CASES["mean_with_late_entry"] = mean(by="tier", entry="since")
+CASES["mean_with_late_entry"] = mean(by="plan", entry="since")
 CASES["mean_of_counts"] = mean(by="plan", counts="times")
 CASES["mean_with_weights"] = mean(by="tier", weights="weight", confidence_level=0.9)
 CASES["mean_with_weights_and_late_entry"] = mean(weights="weight", entry="since")

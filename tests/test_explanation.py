@@ -666,7 +666,10 @@ def explain(**options: Any) -> Any:
         ({"reference": True}, "reference=True is no level"),
         ({"reference": float("nan")}, "reference=nan is no level"),
         ({"confidence_level": 95}, "Did you mean 0.95"),
-        ({"result": SIMPSON.assign(metric="grr")}, "'grr', which is none of a metric function"),
+        (
+            {"result": SIMPSON.assign(metric="margin")},
+            "'margin', which is none of a metric function",
+        ),
         ({"result": SIMPSON.drop(columns="satisfied")}, "lacks 'satisfied'"),
         ({"result": pd.DataFrame(ROWS)}, "result is not a table of a metric function"),
         ({"result": pd.concat([SIMPSON, SIMPSON])}, "4 rows too many for the key 'sector', 'year'"),
