@@ -116,8 +116,9 @@ def restricted_mean(
     .. math:: U_j = \sum_{e_j < t_i \le \min(x_j, \tau)} A_i \frac{d_i}{Y_i (Y_i - d_i)}
         - \delta_j 1(x_j \le \tau) \frac{A(x_j)}{Y(x_j) - d(x_j)}
 
-    for entry e, duration x and event :math:`\delta` of a row. With equal weights it is the same as
-    the one above. The rows are taken as independent, and n counts those with a weight above 0.
+    for entry e, duration x and event :math:`\delta` of a row. With equal weights and no late entry
+    it is the same as the one above. The rows are taken as independent, and n counts those with a
+    weight above 0.
 
     With late entry the curve begins at 1 and stays there until somebody who is at risk has the
     event, whatever became of those who left before they could be observed.

@@ -230,7 +230,8 @@ def survival_quantile(result: Any, *, share: float | Sequence[float] | FloatArra
     The limits are the durations at which the limits of the curve reach 1 - p: those p for which the
     pointwise interval at t holds 1 - p (Brookmeyer and Crowley [1]_), on the scale that `method`
     of the curve names. As in R, a stretch at exactly 1 - p that lasts to the end of the table has
-    its middle half way to the last duration.
+    its middle half way to the last duration. A limit that falls below 1 - p and rises again, as
+    that of ``method="log"`` may near the end, counts where it falls first.
 
     An upper limit that is null means that the data do not bound the quantile from above: too few
     have left.
