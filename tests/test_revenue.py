@@ -388,6 +388,25 @@ def test_groups_are_compared_and_pooled() -> None:
     )
 
 
+def test_sides_that_are_worth_fewer_than_two_customers_are_not_compared() -> None:
+    rows = [(who, month, 900 if who == 0 else 10 + who) for who in range(40) for month in (1, 2)]
+    rows[3] = (1, 2, 0)
+    data = amounts(rows, sector=["B2B" if who < 20 else "B2C" for who, _, _ in rows])
+    with pytest.warns(ConcentrationWarning):
+        table = retained(data, by="sector")
+    nrr = table[(table["metric"] == "nrr") & (table["coverage"] == "observed")]
+    (change,) = frame_rows(lk.compare(nrr, "sector"))
+    assert [change[name] for name in ("ci_low", "ci_high", "p_value")] == [None] * 3
+
+
+def test_spans_that_overlap_are_not_pooled() -> None:
+    rows = [(who, month, 10 + who) for who in range(4) for month in (1, 2, 3, 4)]
+    table = retained(amounts(rows), "2026-04-30", trailing=2)
+    nrr = table[table["metric"] == "nrr"]
+    with pytest.raises(ParameterError, match=r"over='period': the rows of trailing=2 overlap"):
+        lk.pool(nrr, over="period")
+
+
 def test_revenue_is_not_explained_by_mix() -> None:
     data = amounts(WORKED, sector=list("xxyyxxyy"))
     table = retained(data, by="sector")

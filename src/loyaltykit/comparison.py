@@ -133,7 +133,8 @@ def compare(
     groups together does not follow from theirs. The unit of their difference is "duration".
 
     Rates of amounts are compared on `n_effective`, the customers that the amounts at the start are
-    worth: grr as a share of so many, the others with one degree of freedom less.
+    worth: grr as a share of so many, the others with one degree of freedom less, and not below two.
+    Rows of ``trailing=12`` overlap in all but one month: compare months that are twelve apart.
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
     freedom of the sample; means with Welch's, where these are fewer. Where strata go across the
@@ -352,6 +353,8 @@ def _compared(
     plain = [_samples.estimated(side, _PLAIN[kind], pivot.confidence_level) for side in sides]
     estimates, errors = ([part[i] for part in plain] for i in range(2))
     fits = one.known & other.known & ~np.isnan(estimates[0]) & ~np.isnan(estimates[1])
+    if kind in _estimates.RATIOS_OF_AMOUNTS:  # whose own limits are null as well
+        fits &= (_samples.effective(one) >= 2) & (_samples.effective(other) >= 2)
     if one.weighted is not None and other.weighted is not None:
         pivot = pivot._replace(df=np.minimum(one.weighted.df, other.weighted.df))
     if method == "welch":

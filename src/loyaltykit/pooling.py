@@ -37,7 +37,8 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     ParameterError
         If `result` is no metric table or mixes metrics, methods, confidence levels or definitions,
         or if `over` is no key of it; if its method is "bootstrap", whose draws it does not keep;
-        or if it was made with clusters, strata or a population.
+        or if it was made with clusters, strata or a population; if the periods of a table with
+        ``trailing`` above 1, which overlap, are to be pooled.
 
     Notes
     -----
@@ -68,6 +69,7 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
         gone = dropped if _has_time(keys) else [*dropped, "coverage"]
         return frame.drop(gone, strict=False).to_native()
     sample = _samples.read(frame)
+    _refuse_overlapping(sample, dropped)
     method, level = (_samples.constant(frame, name) for name in ("method", "confidence_level"))
     _refuse_bootstrap(method)
     groups = _frame.group(frame, keys)
@@ -128,6 +130,17 @@ def _refuse_bootstrap(method: str) -> None:
         msg = (
             "result has bootstrap intervals, which cannot be drawn anew from a table. Make it "
             "by another method and pool that, or call the metric without those keys."
+        )
+        raise ParameterError(msg)
+
+
+def _refuse_overlapping(sample: _samples.Sample, dropped: Sequence[str]) -> None:
+    """Refuse periods whose spans share most of their months: the same would count many times."""
+    trailing = _estimates.part_of(sample.definition, "trailing")
+    if "period" in dropped and trailing not in ("", "1"):
+        msg = (
+            f"over='period': the rows of trailing={trailing} overlap, and would count the same "
+            "change many times over. Take the last one, or pool a table of trailing=1."
         )
         raise ParameterError(msg)
 

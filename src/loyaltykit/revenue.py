@@ -167,8 +167,9 @@ def revenue_retention(
     -----
     New are customers who never paid before; reactivation is what those pay who paid once, but not
     at the start. Contraction is what those pay less who stay, churned what those paid who pay
-    nothing at the end. An amount of contracts moves with the day; one of a log with the period, so
-    that a fee for a year has to be spread over it, or to be a contract.
+    nothing at the end. A contract that ends as it starts was paid once. An amount of contracts
+    moves with the day; one of a log with the period, so that a fee for a year has to be spread over
+    it, or to be a contract.
 
     Both sides are taken customer by customer. The smaller one of two totals is no gross rate: what
     one customer pays more would hide what another took back.
@@ -190,7 +191,9 @@ def revenue_retention(
 
     and Student's t with :math:`n_{eff} - 1` degrees of freedom, null below one; with n - 1 it would
     be too short, as `docs/methods.md` shows. The lower limit is not below 0. Where all customers
-    have the same ratio there is no spread to tell an error by: it is null. The bootstrap is
+    have the same ratio there is no spread to tell an error by: it is null. Where few customers
+    change at all, as in a quiet month, the error knows too little of those who might have, and the
+    interval of the net rate is too short: read that of the gross rate beside it. The bootstrap is
     shorter than either of them where few customers are large.
 
     Earned growth is the net rate, and what referred new customers pay at the end in percent of the
