@@ -20,7 +20,7 @@ def wrapped(lazy: str, frame: Any) -> Any:
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(case=cases())
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_the_queries_count_what_numpy_counts(lazy: str, case: Case) -> None:
     base = WRAPPED[lazy][0]
     log, keywords = case.arguments(base)

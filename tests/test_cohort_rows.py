@@ -35,17 +35,20 @@ def same_cells(table: Any, naive: list[dict[str, Any]], *, by: bool) -> None:
         assert row["estimate"] == (None if share is None else pytest.approx(share))
 
 
+# A query of DuckDB is planned for longer than these few rows take to count.
+SEEDS = {"pandas": 25, "polars-lazy": 8, "duckdb": 2}
+
 RULES = [(name, False) for name in ASKED] + [
     (name, True) for name, asked in ASKED.items() if "after" not in name and "like" not in asked
 ]
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars-lazy", "duckdb"])
+@pytest.mark.parametrize("kind", SEEDS)
 @pytest.mark.parametrize(("name", "amount"), RULES)
 def test_cells_are_those_of_each_customer_followed_alone(
     kind: str, name: str, amount: bool
 ) -> None:
-    for seed in range(6 if kind == "duckdb" else 30):
+    for seed in range(SEEDS[kind]):
         case = event_case(seed, ASKED[name], amount=amount)
         naive = case.naive()
         if not naive and "by" not in case.keywords:
@@ -80,10 +83,10 @@ def contracts_of(seed: int) -> tuple[list[tuple[int, dt.datetime, Any]], dt.date
     return rows, dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(), zone), as_of, freq
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars-lazy", "duckdb"])
+@pytest.mark.parametrize("kind", SEEDS)
 @pytest.mark.parametrize("name", TERMS)
 def test_contracts_are_those_of_each_customer_looked_at_alone(kind: str, name: str) -> None:
-    for seed in range(4 if kind == "duckdb" else 20):
+    for seed in range(SEEDS[kind]):
         rows, end, as_of, freq = contracts_of(seed)
         naive = oracles.contract_cohorts(rows, freq, end, **TERMS[name])
         zone = None if end.tzinfo is None else "America/New_York"

@@ -30,7 +30,7 @@ def in_order(table: Any, names: Sequence[str]) -> list[dict[str, Any]]:
     case=cases(split=False),
     rule=st.tuples(st.integers(1, 3), st.integers(0, 3), st.none() | st.integers(1, 4)),
 )
-@settings(max_examples=12)
+@settings(max_examples=5)
 def test_the_queries_label_what_numpy_labels(
     lazy: str, freq: str | None, case: Case, rule: tuple[int, int, int | None]
 ) -> None:
@@ -60,7 +60,7 @@ def answers(draw: st.DrawFn, case: Case) -> dict[str, list[Any]]:
 @pytest.mark.parametrize("lazy", LAZY)
 @pytest.mark.parametrize("freq", [None, "week", "month"])
 @given(data=st.data(), case=cases(split=False), rule=st.tuples(*[st.integers(1, 20)] * 3))
-@settings(max_examples=12)
+@settings(max_examples=5)
 def test_the_queries_tell_the_stages_that_numpy_tells(
     lazy: str, freq: str | None, data: st.DataObject, case: Case, rule: tuple[int, int, int]
 ) -> None:
@@ -80,7 +80,7 @@ def test_the_queries_tell_the_stages_that_numpy_tells(
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(case=cases(split=False), gap=st.integers(1, 100))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_the_queries_end_the_lives_that_numpy_ends(lazy: str, case: Case, gap: int) -> None:
     base, wrap = WRAPPED[lazy]
     log, keywords = case.arguments(base)
@@ -95,7 +95,7 @@ def test_the_queries_end_the_lives_that_numpy_ends(lazy: str, case: Case, gap: i
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(case=contracts(split=False), gap=st.integers(0, 3) | st.integers(0, 40))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_the_queries_unite_the_contracts_that_numpy_unites(
     lazy: str, case: Contracts, gap: int
 ) -> None:

@@ -25,7 +25,7 @@ def in_order(table: Any) -> list[dict[str, Any]]:
     bins=st.integers(2, 7),
     paid=st.lists(AMOUNTS, min_size=20, max_size=20),
 )
-@settings(max_examples=25)
+@settings(max_examples=10)
 def test_the_queries_score_what_numpy_scores(
     lazy: str, case: Case, bins: int, paid: list[float]
 ) -> None:
