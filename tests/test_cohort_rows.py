@@ -36,7 +36,7 @@ def same_cells(table: Any, naive: list[dict[str, Any]], *, by: bool) -> None:
 
 
 # A query of DuckDB is planned for longer than these few rows take to count.
-SEEDS = {"pandas": 25, "polars-lazy": 8, "duckdb": 2}
+SEEDS = {"pandas": 25, "polars-lazy": 6, "duckdb": 2}
 
 RULES = [(name, False) for name in ASKED] + [
     (name, True) for name, asked in ASKED.items() if "after" not in name and "like" not in asked
@@ -86,7 +86,7 @@ def contracts_of(seed: int) -> tuple[list[tuple[int, dt.datetime, Any]], dt.date
 @pytest.mark.parametrize("kind", SEEDS)
 @pytest.mark.parametrize("name", TERMS)
 def test_contracts_are_those_of_each_customer_looked_at_alone(kind: str, name: str) -> None:
-    for seed in range(SEEDS[kind]):
+    for seed in range(1 if kind == "duckdb" else SEEDS[kind]):
         rows, end, as_of, freq = contracts_of(seed)
         naive = oracles.contract_cohorts(rows, freq, end, **TERMS[name])
         zone = None if end.tzinfo is None else "America/New_York"
