@@ -134,6 +134,8 @@ def compare(
 
     Rates of amounts are compared on `n_effective`, the customers that the amounts at the start are
     worth: grr as a share of so many, the others with one degree of freedom less, and not below two.
+    Their errors are those of the table's intervals: in `statistic`, no smaller than the gross rate
+    allows, in `std_error` the linearised ones.
     Rows of ``trailing=12`` overlap in all but one month: compare months that are twelve apart.
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
@@ -359,7 +361,11 @@ def _compared(
         pivot = pivot._replace(df=np.minimum(one.weighted.df, other.weighted.df))
     if method == "welch":
         means = [
-            _differences.Means(np.where(fits, estimate, np.nan), error, _size(side))
+            _differences.Means(
+                np.where(fits, estimate, np.nan),
+                _samples.error_of_limits(side, error),
+                _size(side),
+            )
             for estimate, error, side in zip(estimates, errors, sides, strict=True)
         ]
         widest = _width(one.definition) if kind == _estimates.MEAN else np.inf
