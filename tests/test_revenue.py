@@ -21,7 +21,7 @@ from logs import dropped
 from scipy.special import stdtrit
 
 import loyaltykit as lk
-from loyaltykit import _revenue
+from loyaltykit import _logs, _revenue
 from loyaltykit.errors import (
     ConcentrationWarning,
     DataError,
@@ -125,6 +125,31 @@ def test_a_year_against_the_one_before_takes_who_was_there_then() -> None:
     assert row["definition"] == "basis=log;freq=month;trailing=12;reactivation=apart;amount=mrr"
     assert [r["coverage"] for r in frame_rows(table)].count("unobserved") == 24
     assert frame_rows(retained(data, "2027-01-31", trailing=12)) == frame_rows(table)
+
+
+@pytest.mark.parametrize("trailing", [1, 2])
+def test_the_last_period_of_one_customer_is_not_the_base_of_the_next(trailing: int) -> None:
+    paid = _revenue.Paid(
+        np.array([0, 0, 1, 1, 2]),
+        np.array([0, 3, 0, 1, 2]),
+        np.array([1.0, 2.0, 4.0, 8.0, 16.0]),
+        np.array([0, 0, 2]),
+    )
+    active = _logs.Activity(paid.customer, paid.period, 0, 4, "month")
+    made = _revenue.moves_of(paid, active, 0, trailing, None)
+    rows = sorted(zip(*(part.tolist() for part in made[:5]), strict=True))
+    wanted = {
+        1: [
+            *((0, 1, 1.0, 0.0, False), (0, 3, 0.0, 2.0, False)),
+            *((1, 1, 4.0, 8.0, False), (1, 2, 8.0, 0.0, False)),
+            *((2, 2, 0.0, 16.0, True), (2, 3, 16.0, 0.0, False)),
+        ],
+        2: [
+            *((0, 2, 1.0, 0.0, False), (0, 3, 0.0, 2.0, False)),
+            *((1, 2, 4.0, 0.0, False), (1, 3, 8.0, 0.0, False), (2, 2, 0.0, 16.0, True)),
+        ],
+    }
+    assert rows == wanted[trailing]
 
 
 # ---- intervals ----------------------------------------------------------------------------------
