@@ -273,6 +273,28 @@ def test_a_million_rows_are_counted_as_their_kinds_are() -> None:
     )
 
 
+@pytest.mark.parametrize("horizon", [1e155, 1e-160])
+def test_a_horizon_whose_square_is_no_number_is_refused(horizon: float) -> None:
+    frame = pd.DataFrame({"t": [1.0, 2.0, 1e156], "e": [True, False, True]})
+    with pytest.raises(ParameterError, match=r"^horizon=1e.* from 1e-50 to 1e\+50. Count"):
+        lk.restricted_mean(frame, "t", "e", horizon=horizon)
+    found = only_row(lk.restricted_mean(frame, "t", "e", horizon=1e50))
+    assert 0 < found["std_error"] < math.inf
+    weighted = frame.assign(w=1e-100)
+    same = only_row(lk.restricted_mean(weighted, "t", "e", horizon=1e50, weights="w"))
+    assert same["std_error"] == pytest.approx(found["std_error"])
+
+
+@pytest.mark.parametrize("definition", ["", "horizon=soon", "horizon=-1", "horizon=inf", None])
+def test_means_without_a_horizon_are_not_compared(definition: str | None) -> None:
+    frame = pd.DataFrame({"t": [2, 5, 4, 6], "e": [1, 1, 1, 1], "g": ["a", "a", "b", "b"]})
+    table = lk.restricted_mean(frame, "t", "e", horizon=4, by="g")
+    assert len(lk.compare(table, "g")) == 1
+    table["definition"] = definition
+    with pytest.raises(ParameterError, match=r"names no horizon.*'horizon=20'"):
+        lk.compare(table, "g")
+
+
 # ---- the ends -----------------------------------------------------------------------------------
 
 

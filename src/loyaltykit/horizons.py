@@ -11,6 +11,7 @@ from loyaltykit import _checks, _frame, _horizons, _intervals, _results, _spells
 from loyaltykit.errors import ParameterError
 
 _METHOD, _UNIT = "normal", "duration"
+_MOST = 1e50  # of a horizon: its square over that of a weight is still a number
 
 
 def restricted_mean(
@@ -143,7 +144,7 @@ def restricted_mean(
        n  events  estimate  std_error
     0  4       2      7.25      1.606
     """
-    until = _checks.check_positive("horizon", horizon)
+    until = _check_horizon(horizon)
     level = _checks.check_confidence_level(confidence_level)
     spells = _spells.read(
         data,
@@ -182,6 +183,18 @@ def restricted_mean(
         "definition": _results.horizon_definition(until),
     }
     return _frame.table(spells.keys, columns, spells.size)
+
+
+def _check_horizon(value: object) -> float:
+    """Return a horizon whose square a computer holds, as the error needs it."""
+    horizon = _checks.check_positive("horizon", value)
+    if not 1.0 / _MOST <= horizon <= _MOST:
+        msg = (
+            f"horizon={horizon:g} is beyond what can be squared: take one from {1.0 / _MOST:g} to "
+            f"{_MOST:g}. Count durations in a unit that makes ordinary numbers of them."
+        )
+        raise ParameterError(msg)
+    return horizon
 
 
 def _check_observed(area: _horizons.Area, horizon: float) -> None:
