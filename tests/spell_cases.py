@@ -108,6 +108,13 @@ def curve_with_weights_left_out(engine: Engine) -> Any:
 
 
 @case
+def curve_with_untyped_weights(engine: Engine) -> Any:
+    frame = engine.with_types({**SPELLS, "weight": [None] * 70}, {"weight": pa.null()})
+    with pytest.warns(DroppedRowsWarning, match=r"^70 rows left out: no duration, event or weight"):
+        return lk.survival_curve(frame, "months", "left", weights="weight", errors="coerce")
+
+
+@case
 def curve_of_nobody(engine: Engine) -> Any:
     types = {"months": pa.int64(), "left": pa.bool_()}
     return lk.survival_curve(engine.with_types({"months": [], "left": []}, types), "months", "left")

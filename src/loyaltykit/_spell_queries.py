@@ -69,10 +69,8 @@ def distinct_spells(query: Query, asked: Asked, by: Sequence[str], errors: str) 
 def _span(query: Query, name: str, parameter: str) -> nw.Expr:
     """Return a column of lengths of time, as 64-bit integers or floats."""
     dtype = query.collect_schema()[name]
-    if dtype == nw.Unknown:  # nulls only, or what narwhals has no word for
-        held = _lazy.number(~nw.col(name).is_null(), N)
-        if not _lazy.only_row(query.select(held))[N]:
-            return nw.lit(None, dtype=nw.Float64)
+    if _lazy.holds_nulls_only(query, name):
+        return nw.lit(None, dtype=nw.Float64)
     if not dtype.is_numeric():
         _refusals.not_numbers(parameter, name, dtype)
     narrow = dtype.is_integer() and dtype not in (nw.UInt64, nw.Int128, nw.UInt128)
