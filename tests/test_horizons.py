@@ -469,7 +469,26 @@ def test_refusals(
 def test_rows_left_out_are_told(engine: Engine) -> None:
     with pytest.warns(DroppedRowsWarning, match="^1 row left out"):
         table = lk.restricted_mean(engine.frame(ROWS), "gap", "e", horizon=2, errors="coerce")
-    assert only_row(table)["n"] == 2
+    assert [only_row(table)[name] for name in ("n", "n_missing")] == [2, 1]
+
+
+def test_a_group_left_out_stays_with_its_number(engine: Engine) -> None:
+    columns: dict[str, list[Any]] = {
+        "t": [None, 4.0, None, 2.0],
+        "e": [1, 1, 0, 0],
+        "g": [*"abcb"],
+        "n": [2, 3, 4, 1],
+    }
+    frame = engine.with_types(columns, {"t": "float64"})
+    options: dict[str, Any] = {"by": "g", "horizon": 3, "errors": "coerce"}
+    with pytest.warns(DroppedRowsWarning, match="^2 rows left out"):
+        table = lk.restricted_mean(frame, "t", "e", **options)
+    found = [[row[name] for name in ("g", "n", "n_missing")] for row in frame_rows(table)]
+    assert found == [["a", 0, 1], ["b", 2, 0], ["c", 0, 1]]
+    assert [row["estimate"] is None for row in frame_rows(table)] == [True, False, True]
+    with pytest.warns(DroppedRowsWarning, match="^2 rows left out"):
+        table = lk.restricted_mean(frame, "t", "e", counts="n", **options)
+    assert (column(table, "n"), column(table, "n_missing")) == ([0, 4, 0], [2, 0, 4])
 
 
 # ---- held against each other --------------------------------------------------------------------

@@ -65,15 +65,15 @@ def restricted_mean(
         Confidence level of the interval, between 0 and 1.
     errors : {"raise", "coerce"}, optional
         Whether rows without a duration, an event code or a weight are refused, or left out with a
-        warning.
+        warning and counted in n_missing. A group of which all are left out has n = 0.
 
     Returns
     -------
     DataFrame
         A row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
-        metric, n (customers), n_missing (0), events (those up to the horizon), estimate,
-        std_error, ci_low, ci_high, confidence_level, method ("normal"), unit ("duration"),
-        definition.
+        metric, n (customers), n_missing (those left out), events (those up to the horizon),
+        estimate, std_error, ci_low, ci_high, confidence_level, method ("normal"), unit
+        ("duration"), definition.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def restricted_mean(
     columns: dict[str, Any] = {
         "metric": _results.AREA,
         "n": n,
-        "n_missing": np.zeros(spells.size, dtype=np.int64),
+        "n_missing": spells.missing,
         "events": events,
         "estimate": area.estimate,
         "std_error": area.std_error,
