@@ -11,9 +11,10 @@ import numpy as np
 
 from loyaltykit import _checks, _drawing, _frame, _language, _results
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
-from loyaltykit._curve_plots import retention_curves, trend
+from loyaltykit._curve_plots import retention_curves
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 from loyaltykit._survival_plots import survival
+from loyaltykit._trend_plots import trend
 from loyaltykit._waterfall_plots import change_waterfall, revenue_bridge
 
 if TYPE_CHECKING:
