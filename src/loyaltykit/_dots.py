@@ -16,8 +16,8 @@ VALUES = {"points": "{:+.0f}", "percent": "{:.1f}%", "scale_points": "{:.2f}"}
 _BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
 
 
-def draw(ax: Axes, table: _drawing.Rows) -> None:
-    """Draw the estimates with their intervals, and write the values at the right."""
+def draw(ax: Axes, table: _drawing.Rows, texts: list[str] | None = None) -> None:
+    """Draw the estimates with their intervals, and write at the right the values or other texts."""
     lined = np.flatnonzero(~np.isnan(table.low) & ~np.isnan(table.high))
     ax.hlines(lined, table.low[lined], table.high[lined], color=_drawing.BLUE, linewidth=2)
     rows = np.flatnonzero(~np.isnan(table.estimate))
@@ -28,10 +28,10 @@ def draw(ax: Axes, table: _drawing.Rows) -> None:
         ax.plot(
             table.estimate[row], row, "o", color=_drawing.BLUE, markerfacecolor=fill, clip_on=False
         )
-    values = table.estimate[rows].tolist()
-    _drawing.beside(
-        ax, rows, [_drawing.value_text(value, form, table.language) for value in values]
-    )
+    if texts is None:
+        values = table.estimate[rows].tolist()
+        texts = [_drawing.value_text(value, form, table.language) for value in values]
+    _drawing.beside(ax, rows, texts)
     ax.set_xlim(*limits(table.estimate, table.low, table.high, unit=table.unit))
     if not len(rows):
         ax.set_xticks([])

@@ -489,7 +489,8 @@ def line_legend(ax: Axes, lines: Sequence[Artist], length: float = 2.0) -> None:
 def beside(ax: Axes, rows: npt.NDArray[np.int64], texts: list[str]) -> None:
     """Write the values at the right."""
     # In font sizes: room for the longest.
-    place = (1.2 + 0.62 * max(map(len, texts), default=0), 0.0)
+    lines = [line for text in texts for line in text.split("\n")]
+    place = (1.2 + 0.62 * max(map(len, lines), default=0), 0.0)
     for row, text in zip(rows.tolist(), texts, strict=True):
         ax.annotate(
             text,

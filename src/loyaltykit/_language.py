@@ -123,6 +123,16 @@ INDONESIAN: Final[dict[str, str]] = {
     "At risk": "Masih diamati",
     "Median": "Median",
     "median {median}": "median {median}",
+    # Comparisons.
+    "Difference in {name}": "Selisih {name}",
+    "p adjusted by Holm, comparisons: {number}": "p disesuaikan cara Holm, perbandingan: {number}",
+    "p adjusted by Benjamini and Hochberg, comparisons: {number}": (
+        "p disesuaikan cara Benjamini dan Hochberg, perbandingan: {number}"
+    ),
+    "p not adjusted, comparisons: {number}": "p tidak disesuaikan, perbandingan: {number}",
+    "clear: p below {limit}": "jelas: p di bawah {limit}",
+    "the rest": "lainnya",
+    "may be chance": "mungkin kebetulan",
     # Changes and revenue.
     "Change in {name}": "Perubahan {name}",
     "Total change": "Perubahan total",

@@ -12,6 +12,7 @@ import numpy as np
 from loyaltykit import _checks, _dots, _drawing, _frame, _language, _results
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
 from loyaltykit._curve_plots import retention_curves
+from loyaltykit._forest_plots import differences
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 from loyaltykit._survival_plots import survival
 from loyaltykit._trend_plots import trend
@@ -26,6 +27,7 @@ __all__ = [
     "change_waterfall",
     "cohort_heatmap",
     "customer_flow",
+    "differences",
     "estimates",
     "inactivity_gap",
     "nps_bars",
