@@ -14,6 +14,7 @@ from loyaltykit._bar_plots import customer_flow, inactivity_gap
 from loyaltykit._curve_plots import retention_curves
 from loyaltykit._forest_plots import differences
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
+from loyaltykit._scorecard_plots import scorecard
 from loyaltykit._survival_plots import survival
 from loyaltykit._trend_plots import trend
 from loyaltykit._waterfall_plots import change_waterfall, revenue_bridge
@@ -33,6 +34,7 @@ __all__ = [
     "nps_bars",
     "retention_curves",
     "revenue_bridge",
+    "scorecard",
     "survival",
     "tier_transitions",
     "trend",
