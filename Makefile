@@ -1,6 +1,7 @@
 # Needs make, pip and Python 3.11 or newer; everything else goes into .venv* below.
 PYTHON ?= python3
 WORKERS ?= auto
+ENGINE_CASES ?= required
 
 # One environment per job, so that `make demo` stays quick and the lowest versions stay apart.
 DEV := .venv
@@ -21,7 +22,8 @@ help:
 	@echo "make test         all checks, then all tests and doctests"
 	@echo "make check        format, lint, types, layers and docstrings only"
 	@echo "make test-lowest  the tests with the lowest versions supported (Python 3.11)"
-	@echo "make test-engines the tests that need Spark or Dask; finds or installs Java"
+	@echo "make test-engines the tests that need Spark or Dask; finds or installs Java;"
+	@echo "                  ENGINE_CASES=all gives Spark every case of the long lists"
 	@echo "make bench        measure speed and memory beside the peers, best on an idle machine;"
 	@echo "                  BENCH_FLAGS=--quick is a trial of a minute, --help lists the rest"
 	@echo "make coverage     compute how often the intervals hold the truth, into docs/methods.md"
@@ -94,7 +96,7 @@ test-lowest: $(LOWEST)/stamp
 
 # In one process: every worker of pytest-xdist would start a Spark and a Dask of its own.
 test-engines: $(ENGINES)/stamp
-	java_home=$$(.ci/java) && JAVA_HOME=$$java_home LOYALTYKIT_ENGINES=required \
+	java_home=$$(.ci/java) && JAVA_HOME=$$java_home LOYALTYKIT_ENGINES=$(ENGINE_CASES) \
 		$(ENGINES)/bin/python -m pytest -n 0 -m engines tests
 
 bench: $(DEV)/stamp $(PEERS)/stamp

@@ -157,7 +157,8 @@ WRAPPED: dict[str, tuple[str, Callable[[Any, Ends], Any]]] = {
 # ---- the engines that run beside the tests: each started once, when first asked for --------------
 
 # Set by `make test-engines`: an engine that is not there fails its tests then.
-REQUIRED = os.environ.get("LOYALTYKIT_ENGINES") == "required"
+REQUIRED = os.environ.get("LOYALTYKIT_ENGINES") in ("required", "all")
+EVERY_CASE = os.environ.get("LOYALTYKIT_ENGINES") == "all"
 
 
 # Those that are processes of their own, by the package that starts them.
@@ -221,11 +222,30 @@ def _dask() -> Any:
     return Client(cluster)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    spared = [] if EVERY_CASE else _long_lists_of_spark(items)[1::2]
+    config.hook.pytest_deselected(items=spared)
+    left_out = {item.nodeid for item in spared}
+    items[:] = [item for item in items if item.nodeid not in left_out]
     for item in items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if parameters.get("any_engine") in BESIDE:
+        if _engine_of(item) in BESIDE:
             item.add_marker("engines")
+
+
+def _long_lists_of_spark(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the cases of the long lists, of which Spark has every second one: each takes seconds.
+
+    DuckDB runs the same expressions in all of them, and the table of docs/engines.md calls every
+    function on Spark.
+    """
+    lists = ("::test_same_answer[", "::test_same_refusal[")
+    cases = [item for item in items if _engine_of(item) == "spark"]
+    cases = [item for item in cases if any(name in item.nodeid for name in lists)]
+    return sorted(cases, key=lambda item: item.nodeid)
+
+
+def _engine_of(item: pytest.Item) -> str | None:
+    return item.callspec.params.get("any_engine") if hasattr(item, "callspec") else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -238,7 +258,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         cluster.close()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if REQUIRED and reporter is not None and reporter.stats.get("skipped"):
-        reporter.write_line("\nLOYALTYKIT_ENGINES=required, and tests were skipped.", red=True)
+        reporter.write_line("\nLOYALTYKIT_ENGINES is set, and tests were skipped.", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -177,3 +177,15 @@ def test_definitions_of_revenue_are_told_by_what_is_unusual() -> None:
     assert _drawing.titled("NRR", "", other) == (
         "NRR\ncontracts, by month, trailing 12,\nwith reactivation, amount mrr"
     )
+
+
+def test_texts_in_indonesian() -> None:
+    definition = "basis=log;freq=month;window=rolling;rule=on_or_after"
+    assert _drawing.titled("Retensi kohor", "B2B", definition, "id") == (
+        "Retensi kohor: B2B\nper bulan, jendela bergulir,\naturan tepat atau sesudah"
+    )
+    assert _drawing.ages_label(definition, "id") == "Umur kohor, bulan"
+    assert _drawing.axis_name("NPS", "points", 0.999, "id") == "NPS, poin (interval 99,9%)"
+    assert _drawing.base(1816, "id", "belum lengkap") == "(n = 1.816, belum lengkap)"
+    assert _drawing.value_text(-1234.5, "{:,.1f}", "id") == "\N{MINUS SIGN}1.234,5"
+    assert _drawing.plain_text(None, "id") == "(kosong)"

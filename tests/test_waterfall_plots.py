@@ -405,7 +405,7 @@ def test_wrong_bridges_are_refused_and_empty_ones_drawn() -> None:
     ],
 )
 def test_amounts_are_short(value: float, text: str) -> None:
-    assert _waterfall_plots._short(value) == text
+    assert _waterfall_plots._short(value, "en") == text
 
 
 @pytest.mark.parametrize("size", [(3.5, 3.0), (7.0, 4.0), (16.0, 4.0)])

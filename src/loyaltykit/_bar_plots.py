@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame, _results
+from loyaltykit import _checks, _drawing, _frame, _language, _results
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from loyaltykit._language import Language
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -35,7 +37,7 @@ _BARS_END, _STEPS_START = 0.58, 0.68  # of the height of the Axes
 # ---- public -------------------------------------------------------------------------------------
 
 
-def customer_flow(result: Any, *, ax: Axes | None = None) -> Axes:
+def customer_flow(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw who came, stayed and left in each period: stacked bars up and down, and a line.
 
     Up are those who are there at the end of a period: retained, returned and new. Down are those
@@ -45,6 +47,8 @@ def customer_flow(result: Any, *, ax: Axes | None = None) -> Axes:
     ----------
     result : DataFrame
         A table of `customer_flow` for one group; a pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as wide as the periods need, up to a page.
@@ -75,29 +79,31 @@ def customer_flow(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [(bars.get_label(), float(bars[0].get_height())) for bars in ax.containers]
     [('retained', 1.0), ('returned', 0.0), ('new', 1.0), ('churned', -1.0)]
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _results.CUSTOMER_FLOW, "customer_flow")
     keys = frame.columns[: frame.columns.index("period")]
-    group = _drawing.group_title(frame, keys, "")
+    group = _drawing.group_title(frame, keys, "", language)
     _drawing.refuse_twice(frame, ("period",))
     labels = _drawing.key_texts(_frame.python_values(frame["period"]), "period", "")
     coverage = _frame.python_values(frame["coverage"])
     partial = np.array([word == "partial" for word in coverage], dtype=np.bool_)
     ax = _drawing.opened(ax, max(min(0.62 * len(labels), 13.0), 4.0) + 1.4, 32.0)
-    ax.set_title(_drawing.titled("Customer flow", group, ""), parse_math=False)
-    ax.set_ylabel("Customers" if labels else "")
+    title = _drawing.titled(_language.say("Customer flow", language), group, "")
+    ax.set_title(title, parse_math=False)
+    ax.set_ylabel(_language.say("Customers", language) if labels else "")
     end = _drawing.floats(frame, "end")
-    heights = _bars(ax, frame, partial)
+    heights = _bars(ax, frame, partial, language)
     shown = np.concatenate([end, *heights, [0.0]])
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown)) or 1.0
     ax.set_ylim(1.12 * low - 0.02 * high, 1.12 * high)
     ax.set_xlim(-0.6, max(len(labels), 1) - 0.4)
-    _periods(ax, labels, partial)
-    _ends(ax, end, heights[0])
+    _periods(ax, labels, partial, language)
+    _ends(ax, end, heights[0], language)
     return ax
 
 
-def inactivity_gap(result: Any, *, ax: Axes | None = None) -> Axes:
+def inactivity_gap(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw the times between two purchases: how many of each length, and how many within it.
 
     Below are the times by their length, above the share that is no longer than that, step by step.
@@ -108,6 +114,8 @@ def inactivity_gap(result: Any, *, ax: Axes | None = None) -> Axes:
     result : DataFrame
         A table of `inactivity_gap` for one group, with the columns gap, n, within and proposed; a
         pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure.
@@ -144,10 +152,11 @@ def inactivity_gap(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['Proposed gap: 7 days (80.0% within)']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _GAPS, "inactivity_gap")
     keys = frame.columns[: frame.columns.index("gap")]
-    group = _drawing.group_title(frame, keys, "")
+    group = _drawing.group_title(frame, keys, "", language)
     _drawing.refuse_twice(frame, ("gap",))
     gap, n, within = (_drawing.floats(frame, name) for name in ("gap", "n", "within"))
     if np.isnan(gap).any() or np.isnan(n).any():
@@ -159,18 +168,22 @@ def inactivity_gap(result: Any, *, ax: Axes | None = None) -> Axes:
         msg = f"result proposes several gaps: {', '.join(found)}. Select one."
         raise ParameterError(msg)
     ax = _drawing.opened(ax, 8.0, 34.0)
-    title = _drawing.titled("Time between purchases", group, "")
-    ax.set_title(f"{title} (n = {n.sum():,.0f})" if len(n) else title, parse_math=False)
-    ax.set_xlabel("Days from one to the next")
+    title = _drawing.titled(_language.say("Time between purchases", language), group, "")
+    sized = f"{title} {_drawing.base(n.sum(), language)}" if len(n) else title
+    ax.set_title(sized, parse_math=False)
+    ax.set_xlabel(_language.say("Days from one to the next", language))
     panel = ax.inset_axes((0.0, _STEPS_START, 1.0, 1 - _STEPS_START), sharex=ax)
-    _histogram(ax, gap, n)
-    _cumulative(panel, gap, within)
-    note = "" if len(gap) else "no rows"
-    if len(gap):
-        note = "No gap proposed"
+    _histogram(ax, gap, n, language)
+    _cumulative(panel, gap, within, language)
+    note = _language.say("No gap proposed" if len(gap) else "no rows", language)
     if proposed:
         (place,) = proposed
-        note = f"Proposed gap: {gap[place]:,.0f} days ({within[place]:.1f}% within)"
+        note = _language.say(
+            "Proposed gap: {days} days ({share} within)",
+            language,
+            days=_language.number(gap[place], "{:,.0f}", language),
+            share=_language.number(within[place], "{:.1f}%", language),
+        )
         ax.axvline(gap[place], color="black", linewidth=1.2, zorder=3)
         panel.axvline(gap[place], color="black", linewidth=1.2, zorder=3)
     _note(ax, note, gap[proposed])
@@ -180,7 +193,7 @@ def inactivity_gap(result: Any, *, ax: Axes | None = None) -> Axes:
 # ---- flows --------------------------------------------------------------------------------------
 
 
-def _bars(ax: Axes, frame: _frame.Frame, partial: Mask) -> list[FloatArray]:
+def _bars(ax: Axes, frame: _frame.Frame, partial: Mask, language: str) -> list[FloatArray]:
     """Draw the bars and what they mean; return where they end above and below."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -214,22 +227,25 @@ def _bars(ax: Axes, frame: _frame.Frame, partial: Mask) -> list[FloatArray]:
         )
     if len(frame):
         # Closer than usual: no label of an axis lies between.
-        _drawing.legend(ax, keys, pad=3.6 if partial.any() else 2.2)
+        _drawing.legend(ax, keys, pad=3.6 if partial.any() else 2.2, language=language)
     return ends
 
 
-def _periods(ax: Axes, labels: list[str], partial: Mask) -> None:
+def _periods(ax: Axes, labels: list[str], partial: Mask, language: str) -> None:
     """Name the periods, as many as there is room for."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     if not labels:
         ax.set(xticks=[], yticks=[])
-        _drawing.say_empty(ax)
+        _drawing.say_empty(ax, language)
         return
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
+    ax.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: _language.number(abs(value), "{:,.0f}", language))
+    )
+    running = _language.say("partial", language)
     texts = [
-        f"{label}\n(partial)" if part else label
+        f"{label}\n({running})" if part else label
         for label, part in zip(labels, partial.tolist(), strict=True)
     ]
     ax.set_xticks(range(len(texts)), texts, parse_math=False)
@@ -240,11 +256,11 @@ def _periods(ax: Axes, labels: list[str], partial: Mask) -> None:
     ax.set_xticks(range(0, len(texts), step), texts[::step], parse_math=False)
 
 
-def _ends(ax: Axes, end: FloatArray, tops: FloatArray) -> None:
+def _ends(ax: Axes, end: FloatArray, tops: FloatArray, language: str) -> None:
     """Mark the number at the end of each period, and write it where all of them fit."""
     rows = np.flatnonzero(~np.isnan(end))
     ax.hlines(end[rows], rows - 0.37, rows + 0.37, color="black", linewidth=1.6, zorder=3)
-    texts = [f"{value:,.0f}" for value in end[rows].tolist()]
+    texts = [_language.number(value, "{:,.0f}", language) for value in end[rows].tolist()]
     longest = max(map(len, texts), default=0)
     room = _drawing.extent(ax)[0] / max(len(end), 1)
     if (0.64 * longest + 0.4) * _drawing.font_size("small") > room:
@@ -264,7 +280,7 @@ def _ends(ax: Axes, end: FloatArray, tops: FloatArray) -> None:
 # ---- gaps ---------------------------------------------------------------------------------------
 
 
-def _histogram(ax: Axes, gap: FloatArray, n: FloatArray) -> None:
+def _histogram(ax: Axes, gap: FloatArray, n: FloatArray, language: str) -> None:
     """Draw the numbers on the lower part of the Axes, by whole weeks where they are many."""
     from matplotlib.ticker import MaxNLocator
 
@@ -284,13 +300,17 @@ def _histogram(ax: Axes, gap: FloatArray, n: FloatArray) -> None:
     ax.set_xlim(-0.5, len(bars) * wide - 0.5)
     ticks = np.array(MaxNLocator(nbins=4, integer=True).tick_values(0, top))
     shown = ticks[ticks <= top]
-    ax.set_yticks(shown, [f"{tick:,.0f}" for tick in shown.tolist()])
+    texts = [_language.number(tick, "{:,.0f}", language) for tick in shown.tolist()]
+    ax.set_yticks(shown, texts)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    unit = "Times" if wide == 1 else f"Times, by {wide:,.0f} days"
+    unit = _language.say("Times", language)
+    if wide > 1:
+        days = _language.number(wide, "{:,.0f}", language)
+        unit = _language.say("Times, by {days} days", language, days=days)
     ax.set_ylabel(unit, y=_BARS_END / 2)
 
 
-def _cumulative(ax: Axes, gap: FloatArray, within: FloatArray) -> None:
+def _cumulative(ax: Axes, gap: FloatArray, within: FloatArray, language: str) -> None:
     """Draw the share that is no longer than a gap, as the steps that it is."""
     _drawing.tidy(ax)
     ax.tick_params(axis="x", labelbottom=False, length=0)
@@ -305,7 +325,7 @@ def _cumulative(ax: Axes, gap: FloatArray, within: FloatArray) -> None:
     ax.set_ylim(0, 104)
     ax.set_yticks([0, 50, 100])
     ax.grid(axis="y", color=_drawing.GUIDE, linewidth=0.6)
-    ax.set_ylabel("Within, percent")
+    ax.set_ylabel(_language.say("Within, percent", language))
 
 
 def _note(ax: Axes, text: str, places: FloatArray) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _drawing, _frame, _results
+from loyaltykit import _calendar, _checks, _drawing, _frame, _language, _results
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+
+    from loyaltykit._language import Language
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -47,7 +49,7 @@ class _Curve(NamedTuple):
 # ---- public -------------------------------------------------------------------------------------
 
 
-def retention_curves(result: Any, *, ax: Axes | None = None) -> Axes:
+def retention_curves(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw retention by age: a line for every group, or for every cohort, with its interval.
 
     Points that nobody can know yet are not drawn. Those that are still running are hollow, and no
@@ -58,6 +60,8 @@ def retention_curves(result: Any, *, ax: Axes | None = None) -> Axes:
     result : DataFrame
         A table of `cohort_retention`, or of `pool` over its cohorts; a pandas, Polars or PyArrow
         frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure.
@@ -112,22 +116,25 @@ def retention_curves(result: Any, *, ax: Axes | None = None) -> Axes:
             'pool(result, over="cohort").'
         )
         raise ParameterError(msg)
-    curves = _curves(frame, several or alone[-1:], definition)
-    group = _drawing.group_title(frame, alone if several else alone[:-1], definition)
+    curves = _curves(frame, several or alone[-1:], definition, language)
+    group = _drawing.group_title(frame, alone if several else alone[:-1], definition, language)
     ax = _drawing.opened(ax, 8.0, max(30.0, _legend_height(curves)))
-    name = _drawing.metric_name(metric)
+    name = _drawing.metric_name(metric, language)
     banded = _banded(curves)
     ax.set(
-        xlabel=_drawing.ages_label(definition) if curves else "",
-        ylabel=_axis_name(name, unit, level, banded=banded) if curves else "",
+        xlabel=_drawing.ages_label(definition, language) if curves else "",
+        ylabel=_drawing.axis_name(name, unit, level if banded else None, language)
+        if curves
+        else "",
     )
-    ax.set_title(_drawing.titled(name, group, definition) if curves else "", parse_math=False)
-    _lines(ax, curves, banded=banded, ordered=several == ["cohort"])
-    _ages(ax, curves, definition, banded=banded)
+    title = _drawing.titled(name, group, definition, language)
+    ax.set_title(title if curves else "", parse_math=False)
+    _lines(ax, curves, language, banded=banded, ordered=several == ["cohort"])
+    _ages(ax, curves, definition, language, banded=banded)
     return ax
 
 
-def trend(result: Any, *, ax: Axes | None = None) -> Axes:
+def trend(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw a metric by period: a line for every group, with its interval as a band.
 
     Where a period is not observed or has no estimate the line is parted. A period that is still
@@ -139,6 +146,8 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
         A table of a metric function by period, such as `nps` with ``time=``, `retention_rate` or
         `revenue_retention`; a pandas, Polars or PyArrow frame. Several metrics are drawn together
         where they have one unit and one definition, as GRR and NRR do.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure.
@@ -177,6 +186,7 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['2026-01', '2026-02']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _TREND, "a metric function by period")
     unit, definition, level = (
@@ -187,17 +197,19 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
     keys = _keys(frame, "period")
     _drawing.refuse_twice(frame, (*keys, "metric", "period"))
     several, alone = _drawing.parted(frame, keys)
-    group = _drawing.group_title(frame, alone, definition)
+    group = _drawing.group_title(frame, alone, definition, language)
     place, freq = _places(days, definition)
-    curves = _aside(_trends(frame, several, place, definition))
+    curves = _aside(_trends(frame, several, place, definition, language))
     ax = _drawing.opened(ax, 8.0, max(28.0, _legend_height(curves)))
-    *others, last = [_drawing.metric_name(metric) for metric in metrics] or [""]
-    name = f"{', '.join(others)} and {last}" if others else last
+    *others, last = [_drawing.metric_name(metric, language) for metric in metrics] or [""]
+    name = f"{', '.join(others)} {_language.say('and', language)} {last}" if others else last
     banded = _banded(curves)
-    ax.set_ylabel(_axis_name(name, unit, level, banded=banded) if curves else "")
+    axis = _drawing.axis_name(name, unit, level if banded else None, language)
+    ax.set_ylabel(axis if curves else "")
     how = definition if "freq=" in definition else ""
-    ax.set_title(_drawing.titled(name, group, how) if curves else "", parse_math=False)
-    _lines(ax, curves, banded=banded, ordered=False)
+    title = _drawing.titled(name, group, how, language)
+    ax.set_title(title if curves else "", parse_math=False)
+    _lines(ax, curves, language, banded=banded, ordered=False)
     if len(curves) == 1 and (legend := ax.get_legend()):
         legend.remove()  # the title says whose line it is
     whole, running = _whole_and_running(curves, banded=banded)
@@ -205,13 +217,14 @@ def trend(result: Any, *, ax: Axes | None = None) -> Axes:
         _drawing.tidy(ax)
         ax.set(xticks=[], yticks=[])
         if curves:
-            _drawing.say_empty(ax, "no estimates")
+            _drawing.say_empty(ax, language, "no estimates")
         return ax
     always = [REFERENCES["nrr"]] if "nrr" in metrics else []
     _values(ax, np.append(whole if len(whole) else running, always), running)
     _references(ax, {unit, *metrics})
     _period_ticks(ax, frame, place, freq, definition)
-    ax.set_xlabel(_notes(frame, curves))
+    _drawing.number_ticks(ax.yaxis, language)
+    ax.set_xlabel(_notes(frame, curves, language))
     _drawing.fit_height(ax)
     return ax
 
@@ -243,11 +256,6 @@ def _legend_height(curves: list[_Curve]) -> float:
     return 6.0 + sum(1.25 * (curve.name.count("\n") + 1) + 0.5 for curve in curves)
 
 
-def _axis_name(name: str, unit: str, level: Any, *, banded: bool) -> str:
-    interval = f" ({100 * level:g}% interval)" if banded else ""
-    return f"{name}, {unit.replace('_', ' ')}{interval}"
-
-
 def _places(days: IntArray, definition: str) -> tuple[IntArray, str]:
     """Return where each period stands, in periods from the first, and how long these are.
 
@@ -269,7 +277,9 @@ def _places(days: IntArray, definition: str) -> tuple[IntArray, str]:
     return (codes - codes.min()) // step, lengths.get(step, "")
 
 
-def _trends(frame: _frame.Frame, keys: list[str], place: IntArray, definition: str) -> list[_Curve]:
+def _trends(
+    frame: _frame.Frame, keys: list[str], place: IntArray, definition: str, language: str
+) -> list[_Curve]:
     """Return the lines in the order of their keys, each at all periods of the table."""
     if not len(frame):
         return []
@@ -284,14 +294,16 @@ def _trends(frame: _frame.Frame, keys: list[str], place: IntArray, definition: s
         grid[groups.codes, column] = _drawing.floats(frame, name)
     partial = np.zeros(estimate.shape, dtype=np.bool_)
     partial[groups.codes, column] = [word == "partial" for word in _drawing.coverages(frame)]
-    metrics = [_drawing.metric_name(name) for name in _frame.python_values(groups.keys["metric"])]
-    names = _drawing.group_names(groups, keys, definition)
+    metrics = [
+        _drawing.metric_name(name, language) for name in _frame.python_values(groups.keys["metric"])
+    ]
+    names = _drawing.group_names(groups, keys, definition, language)
     if len(set(metrics)) > 1:
         pairs = zip(names, metrics, strict=True)
         names = [f"{name}, {metric}" if keys else metric for name, metric in pairs]
     return [
         _Curve(
-            _drawing.line_name(name, _sizes(n[i], falling=False)),
+            _drawing.line_name(name, _sizes(n[i], language, falling=False)),
             periods.astype(np.float64),
             estimate[i],
             low[i],
@@ -302,7 +314,7 @@ def _trends(frame: _frame.Frame, keys: list[str], place: IntArray, definition: s
     ]
 
 
-def _curves(frame: _frame.Frame, keys: list[str], definition: str) -> list[_Curve]:
+def _curves(frame: _frame.Frame, keys: list[str], definition: str, language: str) -> list[_Curve]:
     """Return the lines in the order of their keys; unobserved points are left out."""
     age, n, estimate, low, high = (
         _drawing.floats(frame, name)
@@ -310,11 +322,11 @@ def _curves(frame: _frame.Frame, keys: list[str], definition: str) -> list[_Curv
     )
     partial = np.array([word == "partial" for word in _drawing.coverages(frame)], dtype=np.bool_)
     groups = _frame.group(frame, keys)
-    names = _drawing.group_names(groups, keys, definition)
+    names = _drawing.group_names(groups, keys, definition, language)
     curves = []
     for code, name in enumerate(names if len(frame) else []):
         rows = np.flatnonzero(groups.codes == code)
-        label = _drawing.line_name(name, _sizes(n[rows]))
+        label = _drawing.line_name(name, _sizes(n[rows], language))
         rows = rows[np.argsort(age[rows], kind="stable")]
         known = np.flatnonzero(~np.isnan(estimate[rows]))
         rows = rows[: known[-1] + 1 if len(known) else 0]  # a null between two others parts them
@@ -323,19 +335,24 @@ def _curves(frame: _frame.Frame, keys: list[str], definition: str) -> list[_Curv
     return curves
 
 
-def _sizes(n: FloatArray, *, falling: bool = True) -> str:
+def _sizes(n: FloatArray, language: str, *, falling: bool = True) -> str:
     """Return the base size; pooled cohorts have a smaller one the older they are."""
     known = n[~np.isnan(n)]
     if not len(known):
-        return "(unobserved)"
-    most, least = known.max(), known.min()
+        return f"({_language.say('unobserved', language)})"
+    most, least = float(known.max()), float(known.min())
     if most == 0:
-        return "(n = 0, no data)"
-    ends = f"{most:,.0f} to {least:,.0f}" if falling else f"{least:,.0f} to {most:,.0f}"
-    return f"(n = {most:,.0f})" if most == least else f"(n = {ends})"
+        return _drawing.base(0, language, _language.say("no data", language))
+    if most == least:
+        return _drawing.base(most, language)
+    first, last = (
+        _language.number(size, "{:,.0f}", language)
+        for size in ((most, least) if falling else (least, most))
+    )
+    return f"(n = {_language.say('{first} to {last}', language, first=first, last=last)})"
 
 
-def _lines(ax: Axes, curves: list[_Curve], *, banded: bool, ordered: bool) -> None:
+def _lines(ax: Axes, curves: list[_Curve], language: str, *, banded: bool, ordered: bool) -> None:
     """Draw the lines, and say at the right which is which."""
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -349,7 +366,7 @@ def _lines(ax: Axes, curves: list[_Curve], *, banded: bool, ordered: bool) -> No
         marker = "o" if scaled else MARKERS[(i + i // len(_drawing.LINES)) % len(MARKERS)]
         named.append(_line(ax, curve, colour, "" if scaled else marker, banded=banded))
     if not curves:
-        _drawing.say_empty(ax)
+        _drawing.say_empty(ax, language)
     elif scaled:
         _order_bar(ax, [curve.name for curve in curves], shades)
     else:
@@ -463,7 +480,7 @@ def _values(ax: Axes, shown: FloatArray, beyond: FloatArray | None = None) -> No
     ax.set_ylim(low if low == 0 else low - air, high + air)
 
 
-def _ages(ax: Axes, curves: list[_Curve], definition: str, *, banded: bool) -> None:
+def _ages(ax: Axes, curves: list[_Curve], definition: str, language: str, *, banded: bool) -> None:
     """Set the axes: the whole of all ages, but for a start of 100 % that would flatten the rest."""
     from matplotlib.ticker import MaxNLocator
 
@@ -483,9 +500,12 @@ def _ages(ax: Axes, curves: list[_Curve], definition: str, *, banded: bool) -> N
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if any(curve.partial.any() for curve in curves):
-        ax.set_xlabel(f"{ax.get_xlabel()}\n(hollow and dashed: partial)")
+        note = _language.say("hollow and dashed: partial", language)
+        ax.set_xlabel(f"{ax.get_xlabel()}\n({note})")
     if hidden:
-        ax.set_xlabel(f"{ax.get_xlabel()}\n(at 0 all lines are at 100%, above the picture)")
+        note = _language.say("at 0 all lines are at 100%, above the picture", language)
+        ax.set_xlabel(f"{ax.get_xlabel()}\n({note})")
+    _drawing.number_ticks(ax.yaxis, language)
 
 
 def _references(ax: Axes, words: set[str]) -> None:
@@ -496,11 +516,12 @@ def _references(ax: Axes, words: set[str]) -> None:
             ax.axhline(turn, color=_drawing.LINE, linewidth=1, zorder=1)
 
 
-def _notes(frame: _frame.Frame, curves: list[_Curve]) -> str:
+def _notes(frame: _frame.Frame, curves: list[_Curve], language: str) -> str:
     """Return what stands below the periods: how many one line rests on, and what is open."""
-    notes = [_sizes(_drawing.floats(frame, "n"), falling=False)] if len(curves) == 1 else []
+    one = len(curves) == 1
+    notes = [_sizes(_drawing.floats(frame, "n"), language, falling=False)] if one else []
     if any(curve.partial.any() for curve in curves):
-        notes.append("(hollow and dashed: partial)")
+        notes.append(f"({_language.say('hollow and dashed: partial', language)})")
     return " ".join(notes)
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _frame
+from loyaltykit import _checks, _frame, _language
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -64,12 +65,13 @@ class Rows(NamedTuple):
     name: str
     unit: str
     axis: str
+    language: str
 
 
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def read(frame: _frame.Frame) -> Rows:
+def read(frame: _frame.Frame, language: str = "en") -> Rows:
     """Return the rows of a metric table as labels and numbers; refuse what one axis cannot show."""
     words = {name: constant(frame, name) for name in _CONSTANT}
     metric, unit = words["metric"] or "", words["unit"] or ""
@@ -78,10 +80,10 @@ def read(frame: _frame.Frame) -> Rows:
     )
     coverage = coverages(frame)
     nothing = "no answers" if metric in ("nps", "csat", "ces") else "no data"
-    names = _names(frame, words["definition"] or "")
-    notes = [_note(*row, nothing) for row in zip(n, estimate, coverage, strict=True)]
-    name = metric_name(metric)
-    interval = "" if np.isnan(low).all() else f" ({100 * words['confidence_level']:g}% interval)"
+    names = _names(frame, words["definition"] or "", language)
+    notes = [_note(*row, nothing, language) for row in zip(n, estimate, coverage, strict=True)]
+    name = metric_name(metric, language)
+    level = None if np.isnan(low).all() else words["confidence_level"]
     return Rows(
         labels=[row_label(*row) for row in zip(names, notes, strict=True)],
         estimate=estimate,
@@ -90,25 +92,33 @@ def read(frame: _frame.Frame) -> Rows:
         partial=np.array([word == "partial" for word in coverage], dtype=np.bool_),
         name=name,
         unit=unit,
-        axis=f"{name}, {unit.replace('_', ' ')}{interval}" if metric else "",
+        axis=axis_name(name, unit, level, language) if metric else "",
+        language=language,
     )
 
 
-def _names(frame: _frame.Frame, definition: str) -> list[str]:
+def _names(frame: _frame.Frame, definition: str, language: str) -> list[str]:
     """Return the keys of each row as one text."""
     head = frame.columns[: frame.columns.index("metric")]
-    return _joined(frame, [name for name in head if name != "coverage"], definition, len(frame))
+    keys = [name for name in head if name != "coverage"]
+    return _joined(frame, keys, definition, len(frame), language)
 
 
-def group_names(groups: _frame.Groups, keys: Sequence[str], definition: str) -> list[str]:
+def group_names(
+    groups: _frame.Groups, keys: Sequence[str], definition: str, language: str = "en"
+) -> list[str]:
     """Return the keys of each group as one text, "All" where there are none."""
-    return _joined(groups.keys, keys, definition, groups.size)
+    return _joined(groups.keys, keys, definition, groups.size, language)
 
 
-def _joined(frame: _frame.Frame, keys: Sequence[str], definition: str, size: int) -> list[str]:
+def _joined(
+    frame: _frame.Frame, keys: Sequence[str], definition: str, size: int, language: str
+) -> list[str]:
     if not keys:
-        return ["All"] * size
-    texts = [key_texts(_frame.python_values(frame[name]), name, definition) for name in keys]
+        return [_language.say("All", language)] * size
+    texts = [
+        key_texts(_frame.python_values(frame[name]), name, definition, language) for name in keys
+    ]
     return [", ".join(filter(None, parts)) for parts in zip(*texts, strict=True)]
 
 
@@ -168,9 +178,11 @@ def parted(frame: _frame.Frame, keys: Sequence[str]) -> tuple[list[str], list[st
     return several, [name for name in keys if name not in several]
 
 
-def group_title(frame: _frame.Frame, names: Sequence[str], definition: str) -> str:
+def group_title(
+    frame: _frame.Frame, names: Sequence[str], definition: str, language: str = "en"
+) -> str:
     """Return the one group that a table speaks of, "" where it has no keys; refuse several."""
-    texts = [key_texts(one_level(frame, name), name, definition) for name in names]
+    texts = [key_texts(one_level(frame, name), name, definition, language) for name in names]
     return ", ".join(text for level in texts for text in level)
 
 
@@ -187,18 +199,42 @@ def refuse_twice(frame: _frame.Frame, names: Sequence[str]) -> None:
 # ---- texts --------------------------------------------------------------------------------------
 
 
-def metric_name(metric: str) -> str:
+def metric_name(metric: str, language: str = "en") -> str:
     """Return the metric as a reader calls it."""
     # The short metrics are abbreviations.
-    return metric.upper() if len(metric) <= 4 else metric.replace("_", " ").capitalize()
+    return metric.upper() if len(metric) <= 4 else heading(metric, language)
 
 
-def key_texts(values: list[Any], name: str, definition: str) -> list[str]:
+def heading(name: str, language: str) -> str:
+    """Return a word, or several, as they open a line."""
+    text = _language.word(name, language)
+    return text[:1].upper() + text[1:]
+
+
+def axis_name(name: str, unit: str, level: Any, language: str) -> str:
+    """Return what an axis shows, in which unit, and how sure the interval is, if there is one."""
+    known = "" if level is None else f" ({interval(level, language)})"
+    return f"{name}, {_language.word(unit, language)}{known}"
+
+
+def interval(level: float, language: str) -> str:
+    """Return for example ``95% interval``."""
+    percent = _language.number(100 * level, "{:g}", language)
+    return _language.say("{level}% interval", language, level=percent)
+
+
+def base(n: float, language: str, *notes: str) -> str:
+    """Return for example ``(n = 1,816, partial)``; the notes are said by the caller."""
+    size = [] if np.isnan(n) else [f"n = {_language.number(n, '{:,.0f}', language)}"]
+    return f"({', '.join([*size, *notes])})"
+
+
+def key_texts(values: list[Any], name: str, definition: str, language: str = "en") -> list[str]:
     """Return the values of a key as texts; the name says whether they are periods or ages."""
     if name == "cohort_age":
-        return [f"age {value}" for value in values]
+        return [_language.say("age {age}", language, age=value) for value in values]
     if name not in ("period", "cohort"):
-        return [plain_text(value) for value in values]
+        return [plain_text(value, language) for value in values]
     # In a scorecard a row may have no period; that is no missing one.
     texts = ["" if value is None else plain_text(value) for value in values]
     if "freq=year" in definition:
@@ -211,10 +247,11 @@ def key_texts(values: list[Any], name: str, definition: str) -> list[str]:
     return [text[:7] for text in texts] if monthly else texts
 
 
-def ages_label(definition: str) -> str:
+def ages_label(definition: str, language: str = "en") -> str:
     """Return what an axis of cohort ages counts."""
     freq = definition_parts(definition).get("freq", "")
-    return f"Age of the cohort, {freq}s" if freq in _STEPS else "Age of the cohort"
+    label = _language.say("Age of the cohort", language)
+    return f"{label}, {_language.word(f'{freq}s', language)}" if freq in _STEPS else label
 
 
 def age_texts(ages: Sequence[float], definition: str) -> list[str]:
@@ -234,19 +271,31 @@ def definition_parts(definition: str) -> dict[str, str]:
     return {name: value for name, sign, value in pairs if sign}
 
 
-def titled(name: str, group: str, definition: str) -> str:
+# What every table of a kind is, and no title has to say.
+_USUAL = {
+    ("basis", "log"),
+    ("basis", "tiers"),
+    ("column", "tier"),
+    ("trailing", "1"),
+    ("amount", "amount"),
+    ("reactivation", "apart"),
+}
+_SAID_OF = {
+    "column": "of {value}",
+    "freq": "by {value}",
+    "window": "{value} window",
+    "trailing": "trailing {value}",
+    "amount": "amount {value}",
+}
+
+
+def titled(name: str, group: str, definition: str, language: str = "en") -> str:
     """Return a title of the metric and the group, and below it how it was counted."""
-    parts = definition_parts(definition)
-    words = {
-        "basis": "" if parts.get("basis") in ("log", "tiers") else f"{parts.get('basis')}",
-        "column": "" if parts.get("column") == "tier" else f"of {parts.get('column')}",
-        "freq": f"by {parts.get('freq')}",
-        "window": f"{parts.get('window')} window",
-        "trailing": "" if parts.get("trailing") == "1" else f"trailing {parts.get('trailing')}",
-        "amount": "" if parts.get("amount") == "amount" else f"amount {parts.get('amount')}",
-        "reactivation": "" if parts.get("reactivation") == "apart" else "with reactivation",
-    }
-    below = [words.get(key, f"{key} {value}") for key, value in parts.items()]
+    below = [
+        _part_said(key, value, language)
+        for key, value in definition_parts(definition).items()
+        if (key, value) not in _USUAL
+    ]
     # Hard blanks keep each part on one line.
     hard = [part.replace("_", " ").replace(" ", "\xa0") for part in below if part]
     lines = [f"{name}: {group}" if group else name, ", ".join(hard)]
@@ -254,20 +303,34 @@ def titled(name: str, group: str, definition: str) -> str:
     return title.replace("\xa0", " ")
 
 
-def plain_text(value: Any) -> str:
+def _part_said(key: str, value: str, language: str) -> str:
+    """Return one part of a definition in words."""
+    if key == "basis":
+        return _language.word(value, language)
+    if key == "reactivation":
+        return _language.say("with reactivation", language)
+    said = value if key in ("column", "amount") else _language.word(value, language)
+    if key in _SAID_OF:
+        # In a name of its own: the test of the words finds literals alone.
+        text = _SAID_OF[key]
+        return _language.say(text, language, value=said)
+    return f"{_language.word(key, language)} {said}"
+
+
+def plain_text(value: Any, language: str = "en") -> str:
     """Return a key's value as text."""
-    # pandas has no dates, only midnights.
-    return "(missing)" if value is None else str(value).removesuffix(" 00:00:00")
+    if value is None:
+        return f"({_language.say('missing', language)})"
+    return str(value).removesuffix(" 00:00:00")  # pandas has no dates, only midnights
 
 
-def _note(n: float, estimate: float, coverage: str, nothing: str) -> str:
+def _note(n: float, estimate: float, coverage: str, nothing: str, language: str) -> str:
     """Return the base size, and why there is no estimate or not yet a whole one."""
-    words = [] if np.isnan(n) else [f"n = {n:,.0f}"]
     if coverage != "observed":
-        words.append(coverage)
-    elif np.isnan(estimate):
-        words.append("no estimate" if n > 0 else nothing)
-    return f"({', '.join(words)})"
+        return base(n, language, _language.word(coverage, language))
+    if not np.isnan(estimate):
+        return base(n, language)
+    return base(n, language, _language.word("no estimate" if n > 0 else nothing, language))
 
 
 def row_label(name: str, note: str) -> str:
@@ -283,10 +346,10 @@ def line_name(name: str, note: str) -> str:
     return f" {label}" if label.startswith("_") else label  # matplotlib would leave it out
 
 
-def value_text(value: float, form: str) -> str:
+def value_text(value: float, form: str, language: str = "en") -> str:
     """Return a number in its form, with a true minus sign."""
-    text = form.format(value)
-    if text.startswith(("+", "-")) and not text.strip("+-0."):
+    text = _language.number(value, form, language)
+    if text.startswith(("+", "-")) and not text.strip("+-0.,%"):
         text = text[1:]  # nothing has no sign
     return text.replace("-", "\N{MINUS SIGN}")
 
@@ -308,7 +371,7 @@ def opened(ax: Axes | None, width: float, lines: float) -> Axes:
     return ax
 
 
-def prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
+def prepared(ax: Axes | None, labels: list[str], *, width: float, language: str = "en") -> Axes:
     """Return the Axes with a labelled place for each row."""
     most = max((label.count("\n") + 1 for label in labels), default=1)
     ax = opened(ax, width, 8.5 + (1.3 + 1.3 * most) * max(len(labels), 1))
@@ -316,13 +379,28 @@ def prepared(ax: Axes | None, labels: list[str], *, width: float) -> Axes:
     ax.set_yticks(range(len(labels)), labels, parse_math=False)
     ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     if not labels:
-        say_empty(ax)
+        say_empty(ax, language)
     return ax
 
 
-def say_empty(ax: Axes, text: str = "no rows") -> None:
+def say_empty(ax: Axes, language: str = "en", text: str = "no rows") -> None:
     """Say that the table has no rows, or what else there is nothing to draw for."""
-    ax.text(0.02, 0.5, text, transform=ax.transAxes, va="center")
+    ax.text(0.02, 0.5, _language.word(text, language), transform=ax.transAxes, va="center")
+
+
+def number_ticks(axis: Axis, language: str, form: str = "") -> None:
+    """Write the numbers along an axis with the separators of the language.
+
+    By default in the digits that matplotlib finds them to need.
+    """
+    from matplotlib.ticker import ScalarFormatter
+
+    class Localised(ScalarFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            text = form.format(x) if form else super().__call__(x, pos)
+            return _language.localised(text, language)
+
+    axis.set_major_formatter(Localised(useOffset=False))
 
 
 def extent(ax: Axes) -> tuple[float, float]:
@@ -368,7 +446,12 @@ def scale_start(values: FloatArray) -> float:
 
 
 def legend(
-    ax: Axes, keys: Mapping[str, str | Artist], middle: float = 0.5, pad: float = 3.6
+    ax: Axes,
+    keys: Mapping[str, str | Artist],
+    middle: float = 0.5,
+    pad: float = 3.6,
+    *,
+    language: str = "en",
 ) -> None:
     """Say below the Axes what its colours mean, or a key that shows more than a colour.
 
@@ -379,7 +462,7 @@ def legend(
     handles = [Patch(color=key) if isinstance(key, str) else key for key in keys.values()]
     ax.legend(
         handles,
-        [name.capitalize() for name in keys],
+        [heading(name, language) for name in keys],
         loc="upper center",
         bbox_to_anchor=(middle, 0),
         borderaxespad=pad,

@@ -14,21 +14,130 @@ LANGUAGES: Final[tuple[str, ...]] = get_args(Language)
 
 INDONESIAN: Final[dict[str, str]] = {
     # What a row or a picture has nothing of.
+    "missing": "kosong",
     "no answers": "tidak ada jawaban",
+    "no customers": "tidak ada pelanggan",
     "no data": "tidak ada data",
     "no estimate": "tidak ada estimasi",
+    "no estimates": "tidak ada estimasi",
+    "no known start": "awal tidak diketahui",
     "no rows": "tidak ada baris",
+    "not reached": "belum tercapai",
     # Units.
     "percent": "persen",
     "percentage points": "poin persentase",
     "points": "poin",
+    "ratio": "rasio",
     "scale points": "poin skala",
+    "tn": "T",
+    "bn": "M",
+    "M": "jt",
+    "k": "rb",
     # Coverage.
     "observed": "teramati",
-    "partial": "sebagian",
+    "partial": "belum lengkap",
     "unobserved": "belum teramati",
-    # Intervals.
+    "hollow and dashed: partial": "kosong dan putus-putus: belum lengkap",
+    "without {periods}, still running": "tanpa {periods}, masih berjalan",
+    # Intervals and base sizes.
     "{level}% interval": "interval {level}%",
+    "{first} to {last}": "{first} sampai {last}",
+    "{level} against {reference}": "{level} dibanding {reference}",
+    "and": "dan",
+    "All": "Semua",
+    # Metrics.
+    "retention rate": "tingkat retensi",
+    "churn rate": "tingkat churn",
+    "cohort retention": "retensi kohor",
+    "cohort revenue": "pendapatan kohor",
+    "quick ratio": "rasio cepat",
+    "earned growth": "pertumbuhan organik",
+    "restricted mean": "rata-rata terbatas",
+    "survival quantile": "kuantil bertahan",
+    "tier transitions": "perpindahan tingkat",
+    # How it was counted.
+    "by {value}": "per {value}",
+    "of {value}": "dari {value}",
+    "{value} window": "jendela {value}",
+    "trailing {value}": "{value} periode terakhir",
+    "amount {value}": "jumlah {value}",
+    "with reactivation": "dengan reaktivasi",
+    "day": "hari",
+    "week": "minggu",
+    "month": "bulan",
+    "quarter": "kuartal",
+    "year": "tahun",
+    "days": "hari",
+    "weeks": "minggu",
+    "months": "bulan",
+    "quarters": "kuartal",
+    "years": "tahun",
+    "calendar": "kalender",
+    "rolling": "bergulir",
+    "rule": "aturan",
+    "on": "tepat",
+    "on or after": "tepat atau sesudah",
+    "grace": "masa tenggang",
+    "denominator": "penyebut",
+    "average": "rata-rata",
+    "start plus new": "awal ditambah baru",
+    "renewal due": "jatuh tempo",
+    "contract": "kontrak",
+    "counts": "hitungan",
+    # Answers.
+    "Share of answers, percent": "Bagian dari jawaban, persen",
+    "promoters": "promotor",
+    "passives": "pasif",
+    "detractors": "detraktor",
+    # Flows, and the times between purchases.
+    "Customer flow": "Arus pelanggan",
+    "Customers": "Pelanggan",
+    "retained": "bertahan",
+    "returned": "kembali",
+    "new": "baru",
+    "churned": "berhenti",
+    "migrated in": "pindah masuk",
+    "migrated out": "pindah keluar",
+    "at the end": "di akhir periode",
+    "Time between purchases": "Jarak antarpembelian",
+    "Days from one to the next": "Hari dari satu ke berikutnya",
+    "Times": "Banyaknya",
+    "Times, by {days} days": "Banyaknya, per {days} hari",
+    "Within, percent": "Sampai jarak ini, persen",
+    "No gap proposed": "Tidak ada jarak yang diusulkan",
+    "Proposed gap: {days} days ({share} within)": "Jarak usulan: {days} hari (mencakup {share})",
+    # Cohorts and tiers.
+    "Age of the cohort": "Umur kohor",
+    "age {age}": "umur {age}",
+    "at 0 all lines are at 100%, above the picture": (
+        "pada 0 semua garis ada di 100%, di atas gambar"
+    ),
+    "Tier transitions": "Perpindahan tingkat",
+    "From": "Dari",
+    "To": "Ke",
+    # Survival.
+    "Survival": "Ketahanan pelanggan",
+    "Still customers": "Masih pelanggan",
+    "Duration": "Durasi",
+    "Duration (strokes: censored)": "Durasi (garis kecil: tersensor)",
+    "At risk": "Masih diamati",
+    "Median": "Median",
+    "median {median}": "median {median}",
+    # Changes and revenue.
+    "Change in {name}": "Perubahan {name}",
+    "Total change": "Perubahan total",
+    "mix": "komposisi",
+    "within": "dalam segmen",
+    "total": "total",
+    "Revenue bridge": "Jembatan pendapatan",
+    "Amount": "Jumlah",
+    "start": "awal",
+    "reactivation": "reaktivasi",
+    "expansion": "ekspansi",
+    "contraction": "kontraksi",
+    "end": "akhir",
+    "gained": "bertambah",
+    "lost": "berkurang",
 }
 
 # A point becomes a comma and a comma a point, in one pass.
@@ -56,5 +165,9 @@ def word(name: str, language: str) -> str:
 
 def number(value: float, form: str, language: str) -> str:
     """Return a number in a form such as ``"{:,.1f}%"``, with the separators of the language."""
-    text = form.format(value)
-    return text.translate(_SEPARATORS) if language == "id" else text
+    return localised(form.format(value), language)
+
+
+def localised(number: str, language: str) -> str:
+    """Return a number that is written the English way with the separators of the language."""
+    return number.translate(_SEPARATORS) if language == "id" else number

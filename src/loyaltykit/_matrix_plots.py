@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame
+from loyaltykit import _checks, _drawing, _frame, _language
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap, Normalize
+
+    from loyaltykit._language import Language
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -45,7 +47,7 @@ class _Grid(NamedTuple):
 # ---- public -------------------------------------------------------------------------------------
 
 
-def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
+def cohort_heatmap(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw a cohort table as a heat map: cohorts down, ages across, the estimate as colour.
 
     A cell that nobody can know yet is blank, never 0. One that is still running is hatched. A
@@ -55,6 +57,8 @@ def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
     ----------
     result : DataFrame
         A table of `cohort_retention` for one group; a pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as large as the cells need, up to a page.
@@ -101,10 +105,12 @@ def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['2026-01 (n = 2)', '2026-02 (n = 1)', '2026-03 (n = 0, no customers)']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _COHORT, "cohort_retention")
     metric, unit, definition = _words(frame)
-    group = _drawing.group_title(frame, _keys(frame, ("cohort", "cohort_age")), definition)
+    keys = _keys(frame, ("cohort", "cohort_age"))
+    group = _drawing.group_title(frame, keys, definition, language)
     _drawing.refuse_twice(frame, ("cohort", "cohort_age"))
     cohorts, ages = (
         sorted(set(_frame.python_values(frame[name]))) for name in ("cohort", "cohort_age")
@@ -114,24 +120,24 @@ def cohort_heatmap(result: Any, *, ax: Axes | None = None) -> Axes:
     told = grid.values[first & ~np.isnan(grid.values)]
     grid = grid._replace(plain=first & ~np.isnan(grid.values) & bool(np.isclose(told, 100).all()))
     labels = [
-        _drawing.row_label(name, _note(size))
+        _drawing.row_label(name, _note(size, language))
         for name, size in zip(
             _drawing.key_texts(cohorts, "cohort", definition), sizes.tolist(), strict=True
         )
     ]
     columns = _drawing.age_texts(ages, definition)
-    ax = _opened(ax, labels, columns, cell=0.52)
-    ax.set_xlabel(_drawing.ages_label(definition) if cohorts else "")
-    name = _drawing.metric_name(metric)
-    ax.set_title(_drawing.titled(name, group, definition) if metric else "", parse_math=False)
-    cell = _draw(ax, grid, unit)
+    ax = _opened(ax, labels, columns, language, cell=0.52)
+    ax.set_xlabel(_drawing.ages_label(definition, language) if cohorts else "")
+    title = _drawing.titled(_drawing.metric_name(metric, language), group, definition, language)
+    ax.set_title(title if metric else "", parse_math=False)
+    cell = _draw(ax, grid, unit, language)
     for axis, texts, room in ((ax.xaxis, columns, cell[0]), (ax.yaxis, labels, cell[1])):
         step = _drawing.step_of(len(texts), room * len(texts), _need(axis, texts), definition)
         axis.set_ticks(range(0, len(texts), step), texts[::step], parse_math=False)
     return ax
 
 
-def tier_transitions(result: Any, *, ax: Axes | None = None) -> Axes:
+def tier_transitions(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw who moved from which tier to which, as a matrix of shares: from down, to across.
 
     Every row adds up to 100 %. The cells of those who stayed are outlined, the base size of a row
@@ -142,6 +148,8 @@ def tier_transitions(result: Any, *, ax: Axes | None = None) -> Axes:
     result : DataFrame
         A table of `tier_transitions` for one group and one period; a pandas, Polars or PyArrow
         frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as large as the cells need.
@@ -185,6 +193,7 @@ def tier_transitions(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['75.0%', '25.0%', '5.0%', '95.0%']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _TIERS, "tier_transitions")
     _, unit, definition = _words(frame)
@@ -194,21 +203,24 @@ def tier_transitions(result: Any, *, ax: Axes | None = None) -> Axes:
             'pool(result, over="period") first, or select one period.'
         )
         raise ParameterError(msg)
-    group = _drawing.group_title(frame, _keys(frame, ("from_tier", "to_tier")), definition)
+    keys = _keys(frame, ("from_tier", "to_tier"))
+    group = _drawing.group_title(frame, keys, definition, language)
     _drawing.refuse_twice(frame, ("from_tier", "to_tier"))
     levels = _levels(frame)
     present = [set(_frame.python_values(frame[name])) for name in ("from_tier", "to_tier")]
     before, after = ([tier for tier in levels if tier in tiers] for tiers in present)
     grid, sizes = _grid(frame, ("from_tier", "to_tier"), (before, after))
     labels = [
-        _drawing.row_label(_drawing.plain_text(tier), _note(size))
+        _drawing.row_label(_drawing.plain_text(tier, language), _note(size, language))
         for tier, size in zip(before, sizes.tolist(), strict=True)
     ]
-    columns = [_drawing.plain_text(tier) for tier in after]
-    ax = _opened(ax, labels, columns, cell=1.0)
-    ax.set(xlabel="To" if labels else "", ylabel="From" if labels else "")
-    ax.set_title(_drawing.titled("Tier transitions", group, definition), parse_math=False)
-    cell = _draw(ax, grid, unit, sign="%")
+    columns = [_drawing.plain_text(tier, language) for tier in after]
+    ax = _opened(ax, labels, columns, language, cell=1.0)
+    sides = [_language.say("To", language), _language.say("From", language)] if labels else ["", ""]
+    ax.set(xlabel=sides[0], ylabel=sides[1])
+    name = _language.say("Tier transitions", language)
+    ax.set_title(_drawing.titled(name, group, definition, language), parse_math=False)
+    cell = _draw(ax, grid, unit, language, sign="%")
     _wrap(ax, columns, cell[0])
     _outline(ax, [(row, after.index(t)) for row, t in enumerate(before) if t in after])
     return ax
@@ -264,16 +276,19 @@ def _levels(frame: _frame.Frame) -> list[Any]:
     return sorted(dict.fromkeys([*levels, None]), key=lambda level: level is None)
 
 
-def _note(size: float) -> str:
+def _note(size: float, language: str) -> str:
     if np.isnan(size):
-        return "(unobserved)"
-    return f"(n = {size:,.0f})" if size else "(n = 0, no customers)"
+        return f"({_language.say('unobserved', language)})"
+    nobody = [] if size else [_language.say("no customers", language)]
+    return _drawing.base(size, language, *nobody)
 
 
 # ---- drawing ------------------------------------------------------------------------------------
 
 
-def _opened(ax: Axes | None, labels: list[str], columns: list[str], *, cell: float) -> Axes:
+def _opened(
+    ax: Axes | None, labels: list[str], columns: list[str], language: str, *, cell: float
+) -> Axes:
     """Return Axes with a labelled place for each row and column, a cell as wide in inches."""
     rows, across = max(len(labels), 1), max(len(columns), 1)
     most = max((label.count("\n") + 1 for label in labels), default=1)
@@ -291,13 +306,15 @@ def _opened(ax: Axes | None, labels: list[str], columns: list[str], *, cell: flo
     ax.set_ylim(rows - 0.5, -0.5)
     if not labels:
         ax.set_xticks([])
-        _drawing.say_empty(ax)
+        _drawing.say_empty(ax, language)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
 
 
-def _draw(ax: Axes, grid: _Grid, unit: str, *, sign: str = "") -> tuple[float, float]:
+def _draw(
+    ax: Axes, grid: _Grid, unit: str, language: str, *, sign: str = ""
+) -> tuple[float, float]:
     """Draw the cells and what they mean; return the size of one in points."""
     from matplotlib.colors import LinearSegmentedColormap, ListedColormap, Normalize, to_rgba
 
@@ -315,7 +332,7 @@ def _draw(ax: Axes, grid: _Grid, unit: str, *, sign: str = "") -> tuple[float, f
         values = grid.values[shown]
         norm = Normalize(_drawing.scale_start(values), values.max() or 100.0)
         meshes.append(_mesh(ax, grid.values, shown, colours, norm))
-        _colour_bar(ax, meshes[-1], unit)
+        _colour_bar(ax, meshes[-1], unit, language)
         rgba[shown] = colours(norm(values))
     keys = _hatched(ax, rgba, grid.partial)
     if empty.any():
@@ -323,12 +340,12 @@ def _draw(ax: Axes, grid: _Grid, unit: str, *, sign: str = "") -> tuple[float, f
 
         keys["no customers"] = Patch(facecolor=EMPTY, edgecolor=_drawing.GUIDE)
     if keys:
-        _drawing.legend(ax, keys)
+        _drawing.legend(ax, keys, language=language)
     width, height = _drawing.extent(ax)
     cell = width / max(grid.values.shape[1], 1), height / max(grid.values.shape[0], 1)
     for mesh in meshes:
         mesh.set(edgecolor="white", linewidth=1.0 if min(cell) > 16 else 0.0)
-    _write(ax, grid, rgba, cell, sign)
+    _write(ax, grid, rgba, cell, sign, language)
     return cell
 
 
@@ -338,7 +355,7 @@ def _mesh(ax: Axes, values: FloatArray, mask: Mask, colours: Colormap, norm: Nor
     return ax.pcolormesh(edges[1], edges[0], shown, cmap=colours, norm=norm)
 
 
-def _colour_bar(ax: Axes, mesh: Any, unit: str) -> None:
+def _colour_bar(ax: Axes, mesh: Any, unit: str, language: str) -> None:
     """Draw the scale beside the cells, with as many marks as its height has room for."""
     from matplotlib.ticker import MaxNLocator
 
@@ -347,7 +364,9 @@ def _colour_bar(ax: Axes, mesh: Any, unit: str) -> None:
     marks = MaxNLocator(nbins=int(np.clip(height / 25, 1, 6)))
     bar = ax.figure.colorbar(mesh, cax=beside, ticks=marks)
     bar.outline.set_visible(False)
-    beside.set_xlabel(unit, fontsize="small", x=0.0, ha="left")  # off the last label of the cells
+    _drawing.number_ticks(beside.yaxis, language)
+    # Off the last label of the cells.
+    beside.set_xlabel(_language.word(unit, language), fontsize="small", x=0.0, ha="left")
     beside.tick_params(length=0, labelsize="small")
 
 
@@ -370,7 +389,9 @@ def _hatched(ax: Axes, rgba: FloatArray, partial: Mask) -> dict[str, Any]:
     return {"partial": Patch(facecolor="white", edgecolor=_drawing.LINE, hatch=HATCH)}
 
 
-def _write(ax: Axes, grid: _Grid, rgba: FloatArray, cell: tuple[float, float], sign: str) -> None:
+def _write(
+    ax: Axes, grid: _Grid, rgba: FloatArray, cell: tuple[float, float], sign: str, language: str
+) -> None:
     """Write the values where they fit, in the ink that stands out, and dashes for the empty."""
     size = _drawing.font_size("small")
     values = grid.values[~np.isnan(grid.values)]
@@ -389,7 +410,7 @@ def _write(ax: Axes, grid: _Grid, rgba: FloatArray, cell: tuple[float, float], s
         ax.text(
             column,
             row,
-            DASH if np.isnan(value) else _drawing.value_text(value, shown),
+            DASH if np.isnan(value) else _drawing.value_text(value, shown, language),
             color="white" if dark[row, column] else "black",
             fontsize="small",
             ha="center",

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame, _results, _survival
+from loyaltykit import _checks, _drawing, _frame, _language, _results, _survival
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+
+    from loyaltykit._language import Language
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -46,7 +48,9 @@ class _Curve(NamedTuple):
 # ---- public -------------------------------------------------------------------------------------
 
 
-def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Axes:
+def survival(
+    result: Any, *, at_risk: bool = True, language: Language = "en", ax: Axes | None = None
+) -> Axes:
     """Draw survival curves as the steps that they are, and below them how many are at risk.
 
     A line for every group, with its interval as a band. Below the axis stands for each of its ticks
@@ -58,6 +62,8 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
         A table of `survival_curve`; a pandas, Polars or PyArrow frame.
     at_risk : bool, optional
         Whether the numbers at risk stand below the axis.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels and the numbers. By default a new figure, as high as the numbers need.
@@ -99,6 +105,7 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
     """
     if not isinstance(at_risk, bool):
         _checks.wrong_type("at_risk", at_risk, "True or False")
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _results.SURVIVAL, "survival_curve")
     level = _drawing.constant(frame, "confidence_level")
@@ -106,22 +113,24 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
     keys = frame.columns[: frame.columns.index("duration")]
     _drawing.refuse_twice(frame, (*keys, "duration"))
     several, alone = _drawing.parted(frame, keys)
-    curves = _ordered(_curves(frame, several or alone[-1:]))
-    group = _drawing.group_title(frame, alone if several else alone[:-1], "")
+    curves = _ordered(_curves(frame, several or alone[-1:], language))
+    group = _drawing.group_title(frame, alone if several else alone[:-1], "", language)
     lines = sum(curve.name.count("\n") + 1 for curve in curves) + 1 if at_risk else 0
     ax = _drawing.opened(ax, 8.0, 28.0 + 1.3 * lines)
-    ax.set_title(f"Survival: {group}" if group else "Survival" if curves else "", parse_math=False)
+    name = _language.say("Survival", language)
+    ax.set_title(f"{name}: {group}" if group else name if curves else "", parse_math=False)
     _drawing.tidy(ax)
     known = [curve for curve in curves if not np.isnan(curve.estimate).all()]
     if not known:
         ax.set(xticks=[], yticks=[])
-        _drawing.say_empty(ax, "no data" if curves else "no rows")
+        _drawing.say_empty(ax, language, "no data" if curves else "no rows")
         return ax
     banded = len(curves) <= _drawing.BANDS and any((~np.isnan(curve.low)).any() for curve in curves)
-    interval = f" ({100 * level:g}% interval)" if banded else ""
-    ax.set_ylabel(f"Still customers, percent{interval}")
+    left = _language.say("Still customers", language)
+    ax.set_ylabel(_drawing.axis_name(left, "percent", level if banded else None, language))
     marked = 0 < sum(int((curve.censored > 0).sum()) for curve in curves) <= STROKES
-    ax.set_xlabel("Duration (strokes: censored)" if marked else "Duration")
+    along = "Duration (strokes: censored)" if marked else "Duration"
+    ax.set_xlabel(_language.word(along, language))
     drawn = _lines(ax, curves, banded=banded, marked=marked)
     ax.set_ylim(0, 103)
     ax.set_yticks([0, 25, 50, 75, 100])
@@ -129,7 +138,7 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
     ax.set_axisbelow(True)
     if not at_risk:
         _drawing.line_legend(ax, drawn, length=_SAMPLE)
-    _durations(ax, curves, drawn if at_risk else [])
+    _durations(ax, curves, drawn if at_risk else [], language)
     _drawing.fit_height(ax)
     return ax
 
@@ -137,7 +146,7 @@ def survival(result: Any, *, at_risk: bool = True, ax: Axes | None = None) -> Ax
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def _curves(frame: _frame.Frame, keys: list[str]) -> list[_Curve]:
+def _curves(frame: _frame.Frame, keys: list[str], language: str) -> list[_Curve]:
     """Return the lines, in the order of their keys."""
     if not len(frame):
         return []
@@ -151,12 +160,14 @@ def _curves(frame: _frame.Frame, keys: list[str]) -> list[_Curve]:
     order = np.lexsort((values[0], groups.codes))
     starts = np.searchsorted(groups.codes[order], np.arange(groups.size))
     medians = _survival.first_at_most(values[3, order] / 100, 0.5, values[0, order], starts)
-    names = _drawing.group_names(groups, keys, "")
+    names = _drawing.group_names(groups, keys, "", language)
     curves = []
     for i, rows in enumerate(np.split(order, starts[1:])):
         n = np.nansum(entered[rows])
-        median = _median_text(float(medians[i])) if n else "no data"
-        note = f"(n = {n:,.0f}, {f'median {median}' if n else median})"
+        nobody = _language.say("no data", language)
+        median = _median_text(float(medians[i]), language) if n else nobody
+        said = _language.say("median {median}", language, median=median) if n else nobody
+        note = _drawing.base(n, language, said)
         label = _drawing.line_name(names[i], note)
         curves.append(
             _Curve(i, textwrap.fill(names[i], _NAME_WIDTH), label, median, *values[:, rows])
@@ -171,12 +182,12 @@ def _ordered(curves: list[_Curve]) -> list[_Curve]:
     return [curves[i] for i in np.argsort(-np.array(last), kind="stable").tolist()]
 
 
-def _median_text(median: float) -> str:
+def _median_text(median: float, language: str) -> str:
     """Return the median in words."""
     if np.isnan(median):
-        return "not reached"
+        return _language.say("not reached", language)
     digits = ".10g" if 2 * median == round(2 * median) else ".1f" if median >= 100 else ".3g"
-    return f"{median:,{digits}}"
+    return _language.number(median, f"{{:,{digits}}}", language)
 
 
 # ---- drawing ------------------------------------------------------------------------------------
@@ -228,7 +239,7 @@ def _band(ax: Axes, curve: _Curve, colour: str) -> None:
     ax.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
 
 
-def _durations(ax: Axes, curves: list[_Curve], drawn: list[Line2D]) -> None:
+def _durations(ax: Axes, curves: list[_Curve], drawn: list[Line2D], language: str) -> None:
     """Set the axis of the durations, and write below it how many of each line drawn are at risk."""
     from matplotlib.ticker import MaxNLocator
 
@@ -237,7 +248,7 @@ def _durations(ax: Axes, curves: list[_Curve], drawn: list[Line2D]) -> None:
     ax.set_xlim(-0.015 * end, 1.015 * end)
     most = max(float(np.nanmax(curve.at_risk, initial=0.0)) for curve in curves)
     digits = len(f"{most:,.0f}")
-    _rows(ax, curves, drawn, digits)
+    _rows(ax, curves, drawn, digits, language)
     need = max(
         (0.64 * digits + 1.2) * _drawing.font_size("small"),
         (0.64 * len(f"{end:,.5g}") + 1.2) * _drawing.font_size("medium"),
@@ -248,11 +259,11 @@ def _durations(ax: Axes, curves: list[_Curve], drawn: list[Line2D]) -> None:
     # Written once: 3 times 0.1 is no more than 0.3.
     ticks = np.array([float(f"{tick:.10g}") for tick in places])
     ticks = ticks[(ticks >= 0) & (ticks <= end)]
-    ax.set_xticks(ticks, [f"{tick:,.10g}" for tick in ticks.tolist()])
+    ax.set_xticks(ticks, [_language.number(tick, "{:,.10g}", language) for tick in ticks.tolist()])
     down = _BELOW + _LINE
     for curve, _ in zip(curves, drawn, strict=False):
         for tick, n in zip(ticks.tolist(), _at_risk(curve, ticks).tolist(), strict=True):
-            text = "" if np.isnan(n) else f"{n:,.0f}"
+            text = "" if np.isnan(n) else _language.number(n, "{:,.0f}", language)
             # Not where somebody cuts the axis afterwards.
             _below(
                 ax,
@@ -270,7 +281,7 @@ def _at_risk(curve: _Curve, ticks: FloatArray) -> FloatArray:
     return np.append(curve.at_risk, 0.0)[np.searchsorted(curve.duration, ticks, side="left")]
 
 
-def _rows(ax: Axes, curves: list[_Curve], drawn: list[Line2D], digits: int) -> None:
+def _rows(ax: Axes, curves: list[_Curve], drawn: list[Line2D], digits: int, language: str) -> None:
     """Write below the axis the rows of the lines drawn: name and line at the left, median right."""
     from matplotlib.lines import Line2D
     from matplotlib.transforms import Affine2D, ScaledTranslation
@@ -284,9 +295,10 @@ def _rows(ax: Axes, curves: list[_Curve], drawn: list[Line2D], digits: int) -> N
     corner = inches + figure.dpi_scale_trans + ScaledTranslation(0, 0, axes)
     off = 0.32 * digits + 0.8  # clear of a number that is centred on the end of the axis
     left = -off - _SAMPLE - 0.6
-    right = off + 0.62 * max(len(text) for text in ("Median", *(curve.median for curve in curves)))
-    _below(ax, "At risk", (0, 0), -_BELOW, left, ha="right")
-    _below(ax, "Median", (1, 0), -_BELOW, right, ha="right")
+    heads = _language.say("At risk", language), _language.say("Median", language)
+    right = off + 0.62 * max(len(text) for text in (heads[1], *(curve.median for curve in curves)))
+    _below(ax, heads[0], (0, 0), -_BELOW, left, ha="right")
+    _below(ax, heads[1], (1, 0), -_BELOW, right, ha="right")
     down = _BELOW + _LINE
     for curve, line in zip(curves, drawn, strict=True):
         _below(ax, curve.name, (0, 0), -down, left, ha="right")

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _drawing, _frame, _results
+from loyaltykit import _calendar, _checks, _drawing, _frame, _language, _results
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from loyaltykit._language import Language
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,7 +42,7 @@ _REVENUE = (
 # Amounts of a period and of the next that differ by less differ by rounding.
 _ROUNDING = 1e-6
 _TOLD = ("freq=", "amount=")
-_AMOUNTS = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"), (1e3, " k"))
+_AMOUNTS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k"))
 
 
 class _Bridge(NamedTuple):
@@ -56,7 +58,7 @@ class _Bridge(NamedTuple):
 # ---- public -------------------------------------------------------------------------------------
 
 
-def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
+def change_waterfall(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw why a metric moved: the parts of a change, one after the other, and the whole of it.
 
     The rows stand in the order of the table, from top to bottom. The first bar begins at 0, each
@@ -67,6 +69,8 @@ def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
     ----------
     result : DataFrame
         One change of a table of `explain_change`; a pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as high as the rows need.
@@ -100,9 +104,10 @@ def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['B2B: mix', 'B2B: within', 'B2C: mix', 'B2C: within', 'Total change']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _results.EXPLAIN_CHANGE, "explain_change")
-    title = _change(frame)
+    title = _change(frame, language)
     metric, unit = (_drawing.constant(frame, name) or "" for name in ("metric", "unit"))
     _drawing.constant(frame, "definition")
     parts = _frame.python_values(frame["part"])
@@ -111,26 +116,31 @@ def change_waterfall(result: Any, *, ax: Axes | None = None) -> Axes:
     )
     # The total closes the table; where a part is unknown, so is the total.
     steps = np.append(estimate, estimate.sum() if len(estimate) else [])
-    names = [*_part_names(frame, parts), *(["Total change"] if len(estimate) else [])]
-    notes = ["(no estimate)" if np.isnan(step) else "" for step in steps]
+    total = [_language.say("Total change", language)] if len(estimate) else []
+    names = [*_part_names(frame, parts, language), *total]
+    nothing = f"({_language.say('no estimate', language)})"
+    notes = [nothing if np.isnan(step) else "" for step in steps]
     labels = [_drawing.row_label(*row).rstrip() for row in zip(names, notes, strict=True)]
-    ax = _drawing.prepared(ax, labels, width=7.0)
+    ax = _drawing.prepared(ax, labels, width=7.0, language=language)
     starts = np.append(0.0, np.nancumsum(estimate))[: len(steps)]
     starts[len(estimate) :] = 0.0
-    _steps(ax, [*parts, "total"], PARTS, starts, steps)
+    _steps(ax, [*parts, "total"], PARTS, starts, steps, language)
     _whiskers(ax, starts[: len(low)], low, high)
     form = _CHANGES.get(unit, "{:+.1f}")
     rows = np.flatnonzero(~np.isnan(steps))
-    _drawing.beside(ax, rows, [_drawing.value_text(value, form) for value in steps[rows].tolist()])
+    values = [_drawing.value_text(value, form, language) for value in steps[rows].tolist()]
+    _drawing.beside(ax, rows, values)
     ends = np.concatenate([starts + steps, starts[: len(low)] + low, starts[: len(low)] + high])
     _limits(ax, ends)
-    name = _drawing.metric_name(metric)
-    ax.set_xlabel(f"Change in {name}, {unit.replace('_', ' ')}" if metric else "")
+    name = _drawing.metric_name(metric, language)
+    change = _language.say("Change in {name}", language, name=name)
+    ax.set_xlabel(f"{change}, {_language.word(unit, language)}" if metric else "")
+    _drawing.number_ticks(ax.xaxis, language)
     ax.set_title(textwrap.fill(f"{name}: {title}", 60) if metric else "", parse_math=False)
     return ax
 
 
-def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
+def revenue_bridge(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw how revenue moved from the start to the end: what came in, and what was lost.
 
     The first bar is the amount at the start, the last one that at the end. Between them each bar
@@ -142,6 +152,8 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     ----------
     result : DataFrame
         A table of `revenue_retention` for one group; a pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure.
@@ -191,16 +203,17 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts][:2]
     ['200', '+70 (+35.0%)']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _REVENUE, "revenue_retention")
     definition = _drawing.constant(frame, "definition") or ""
     _drawing.constant(frame, "confidence_level")
     keys = frame.columns[: frame.columns.index("period")]
-    group = _drawing.group_title(frame, keys, definition)
+    group = _drawing.group_title(frame, keys, definition, language)
     _drawing.refuse_twice(frame, ("period", "metric"))
-    bridge = _bridge(frame, definition)
-    names = [name.capitalize() for name in _BRIDGE] if len(bridge.amounts) else []
-    ax = _drawing.prepared(ax, names, width=7.0)
+    bridge = _bridge(frame, definition, language)
+    names = [_drawing.heading(name, language) for name in _BRIDGE] if len(bridge.amounts) else []
+    ax = _drawing.prepared(ax, names, width=7.0, language=language)
     if not len(bridge.amounts):
         ax.set(xticks=[])
         _drawing.tidy(ax)
@@ -210,30 +223,33 @@ def revenue_bridge(result: Any, *, ax: Axes | None = None) -> Axes:
     ends = np.nancumsum(steps[:-1])
     starts = np.concatenate([[0.0], ends[:-1], [0.0]])
     kinds = [{1: "gained", -1: "lost"}.get(sign, "total") for sign in signs.tolist()]
-    _steps(ax, kinds, MOVES, starts, steps, partial=bridge.partial, pad=5.3 if bridge.note else 3.6)
+    pad = 5.3 if bridge.note else 3.6
+    _steps(ax, kinds, MOVES, starts, steps, language, partial=bridge.partial, pad=pad)
     rows = np.flatnonzero(~np.isnan(steps))
-    _drawing.beside(ax, rows, [_amount_text(row, steps, signs) for row in rows.tolist()])
+    _drawing.beside(ax, rows, [_amount_text(row, steps, signs, language) for row in rows.tolist()])
     _limits(ax, starts + steps)
     column = _drawing.definition_parts(definition).get("amount", "")
-    ax.set_xlabel("Amount" if column in ("", "amount") else f"Amount ({column})", parse_math=False)
+    amount = _language.say("Amount", language)
+    ax.set_xlabel(amount if column in ("", "amount") else f"{amount} ({column})", parse_math=False)
     if bridge.note:
         ax.set_xlabel(f"{ax.get_xlabel()}\n({bridge.note})", parse_math=False)
     title = ", ".join(filter(None, [group, bridge.span]))
     # Its periods and the label of the axis tell the rest.
     how = ";".join(part for part in definition.split(";") if not part.startswith(_TOLD))
-    lines = [_drawing.titled("Revenue bridge", title, how), *bridge.rates]
+    name = _language.say("Revenue bridge", language)
+    lines = [_drawing.titled(name, title, how, language), *bridge.rates]
     ax.set_title("\n".join(filter(None, lines)), parse_math=False)
-    _amounts(ax)
+    _amounts(ax, language)
     if not len(rows):
         ax.set(xticks=[])
-        _drawing.say_empty(ax, "no known start")
+        _drawing.say_empty(ax, language, "no known start")
     return ax
 
 
 # ---- changes ------------------------------------------------------------------------------------
 
 
-def _change(frame: _frame.Frame) -> str:
+def _change(frame: _frame.Frame, language: str) -> str:
     """Return which level is held against which; refuse a table of several changes."""
     place = frame.columns.index("reference")
     head = frame.columns[: frame.columns.index("metric")]
@@ -242,19 +258,24 @@ def _change(frame: _frame.Frame) -> str:
     for name in (*head, across, "reference"):
         values = _drawing.one_level(frame, name, "the changes of several")
         kind = across if name == "reference" else name
-        texts += _drawing.key_texts(values, kind, _drawing.constant(frame, "definition") or "")
+        definition = _drawing.constant(frame, "definition") or ""
+        texts += _drawing.key_texts(values, kind, definition, language)
     *keys, level, reference = texts or ["", ""]
-    return ", ".join([*keys, f"{level} against {reference}"])
+    against = _language.say(
+        "{level} against {reference}", language, level=level, reference=reference
+    )
+    return ", ".join([*keys, against])
 
 
-def _part_names(frame: _frame.Frame, parts: list[Any]) -> list[str]:
+def _part_names(frame: _frame.Frame, parts: list[Any], language: str) -> list[str]:
     first, last = frame.columns.index("reference") + 1, frame.columns.index("part")
     segments = [
-        [_drawing.plain_text(value) for value in _frame.python_values(frame[name])]
+        [_drawing.plain_text(value, language) for value in _frame.python_values(frame[name])]
         for name in frame.columns[first:last]
     ]
     joined = [", ".join(levels) for levels in zip(*segments, strict=True)]
-    return [f"{name}: {part}" for name, part in zip(joined, parts, strict=True)]
+    kinds = [_language.word(part, language) for part in parts]
+    return [f"{name}: {kind}" for name, kind in zip(joined, kinds, strict=True)]
 
 
 def _steps(
@@ -263,6 +284,7 @@ def _steps(
     colours: Mapping[str, str],
     starts: FloatArray,
     steps: FloatArray,
+    language: str,
     *,
     partial: bool = False,
     pad: float = 3.6,
@@ -285,7 +307,7 @@ def _steps(
     ax.vlines(ends, places, places + 1, color=_drawing.LINE, linewidth=0.8, zorder=0.8)
     ax.axvline(0, color=_drawing.LINE, linewidth=1, zorder=0.9)
     _drawing.tidy(ax)
-    _drawing.legend(ax, colours, pad=pad)
+    _drawing.legend(ax, colours, pad=pad, language=language)
 
 
 def _limits(ax: Axes, ends: FloatArray) -> None:
@@ -313,7 +335,7 @@ def _whiskers(ax: Axes, starts: FloatArray, low: FloatArray, high: FloatArray) -
 # ---- bridges ------------------------------------------------------------------------------------
 
 
-def _bridge(frame: _frame.Frame, definition: str) -> _Bridge:
+def _bridge(frame: _frame.Frame, definition: str, language: str) -> _Bridge:
     """Return the bars of the whole periods of a table together, or of the one that it holds."""
     days = _drawing.days(frame, "period")
     # All metrics of a period hold the same amounts: its first row is as good as any.
@@ -327,7 +349,8 @@ def _bridge(frame: _frame.Frame, definition: str) -> _Bridge:
     word = next((word for word in ("observed", "partial") if word in coverage), "unobserved")
     taken = rows[coverage == word]
     first, last = names[taken[0]], names[taken[-1]]
-    span = first if len(taken) == 1 else f"{first} to {last}"
+    to = _language.say("{first} to {last}", language, first=first, last=last)
+    span = first if len(taken) == 1 else to
     if len(taken) > 1 and word != "unobserved":
         _check_chain(days[taken], amounts[:, taken], [names[row] for row in taken], definition)
     bars = amounts[:, taken].sum(axis=1)
@@ -335,9 +358,11 @@ def _bridge(frame: _frame.Frame, definition: str) -> _Bridge:
     left = [names[row] for row in rows[coverage == "partial"]] if word == "observed" else []
     return _Bridge(
         bars,
-        span if word == "observed" else f"{span} ({word})",
-        _rates(frame, np.flatnonzero(days == days[taken[0]])) if len(taken) == 1 else [],
-        f"without {', '.join(left)}, still running" if left else "",
+        span if word == "observed" else f"{span} ({_language.word(word, language)})",
+        _rates(frame, np.flatnonzero(days == days[taken[0]]), language) if len(taken) == 1 else [],
+        _language.say("without {periods}, still running", language, periods=", ".join(left))
+        if left
+        else "",
         partial=word == "partial",
     )
 
@@ -365,25 +390,26 @@ def _check_chain(
         raise ParameterError(msg)
 
 
-def _rates(frame: _frame.Frame, rows: npt.NDArray[np.int64]) -> list[str]:
+def _rates(frame: _frame.Frame, rows: npt.NDArray[np.int64], language: str) -> list[str]:
     """Return what the rows say of the rates of their period, each with its interval."""
     metrics = _frame.python_values(frame["metric"])
-    level = 100 * _drawing.constant(frame, "confidence_level")
+    interval = _drawing.interval(_drawing.constant(frame, "confidence_level"), language)
     values = np.array([_drawing.floats(frame, name) for name in ("estimate", "ci_low", "ci_high")])
     texts = []
     for row in rows.tolist():
         estimate, low, high = (
-            _drawing.value_text(value, "{:.1f}") for value in values[:, row].tolist()
+            _drawing.value_text(value, "{:.1f}", language) for value in values[:, row].tolist()
         )
         if "nan" in estimate:
             continue
         known = "nan" not in low + high
-        interval = f" ({level:g}% interval {low} to {high})" if known else ""
-        texts.append(f"{_drawing.metric_name(metrics[row])} {estimate}%{interval}")
+        to = _language.say("{first} to {last}", language, first=low, last=high)
+        text = f"{_drawing.metric_name(metrics[row], language)} {estimate}%"
+        texts.append(f"{text} ({interval} {to})" if known else text)
     return texts
 
 
-def _amounts(ax: Axes) -> None:
+def _amounts(ax: Axes, language: str) -> None:
     """Name the amounts along the axis, as many as there is room for."""
     from matplotlib.ticker import MaxNLocator
 
@@ -394,23 +420,25 @@ def _amounts(ax: Axes) -> None:
     need = (0.64 * len("1.25 M") + 1.2) * _drawing.font_size("medium")
     most = int(max(_drawing.extent(ax)[0] // need, 1))
     ax.xaxis.set_major_locator(MaxNLocator(min(most, 8)))
-    ax.xaxis.set_major_formatter(lambda value, _: _short(value))
+    ax.xaxis.set_major_formatter(lambda value, _: _short(value, language))
 
 
-def _amount_text(row: int, steps: FloatArray, signs: npt.NDArray[np.int64]) -> str:
+def _amount_text(row: int, steps: FloatArray, signs: npt.NDArray[np.int64], language: str) -> str:
     """Return the text beside a bar; a movement is signed, and told as a share of the start."""
     if signs[row] == 0:
-        return _short(steps[row])
+        return _short(steps[row], language)
     start = steps[0]
-    text = _short(steps[row], sign="+")
+    text = _short(steps[row], language, sign="+")
     if not start > 0:
         return text
-    return f"{text} ({_drawing.value_text(100 * steps[row] / start, '{:+.1f}')}%)"
+    share = _drawing.value_text(100 * steps[row] / start, "{:+.1f}", language)
+    return f"{text} ({share}%)"
 
 
-def _short(value: float, sign: str = "") -> str:
+def _short(value: float, language: str, sign: str = "") -> str:
     """Return an amount in three digits: 950, 12.5 k, 1.2 M."""
     rounded = float(f"{value:.3g}")  # first: 999.9 k are 1 M
     size, unit = next(((size, unit) for size, unit in _AMOUNTS if abs(rounded) >= size), (1.0, ""))
     digits = f"{rounded / size:.10g}" if abs(rounded) < 1e15 else f"{rounded / size:,.0f}"
-    return _drawing.value_text(float(digits.replace(",", "")), f"{{:{sign},.10g}}") + unit
+    text = _drawing.value_text(float(digits.replace(",", "")), f"{{:{sign},.10g}}", language)
+    return f"{text} {_language.word(unit, language)}" if unit else text

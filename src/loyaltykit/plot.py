@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loyaltykit import _checks, _drawing, _frame, _results
+from loyaltykit import _checks, _drawing, _frame, _language, _results
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
 from loyaltykit._curve_plots import retention_curves, trend
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
@@ -18,6 +18,8 @@ from loyaltykit._waterfall_plots import change_waterfall, revenue_bridge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from loyaltykit._language import Language
 
 __all__ = [
     "change_waterfall",
@@ -49,7 +51,7 @@ _BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
 _SHARES_END, _SCORES_START = 0.60, 0.67  # of the width of the Axes
 
 
-def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
+def nps_bars(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw NPS by group: the shares as stacked bars, and beside them the score with its interval.
 
     The rows stand in the order of the table, from top to bottom, each with its base size. A group
@@ -59,6 +61,8 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     ----------
     result : DataFrame
         A table of `nps`; a pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as high as the rows need.
@@ -87,12 +91,14 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['0 (n = 200)', '1 (n = 130)']
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, (*_NEEDED, *SHARES), "nps")
-    table = _drawing.read(frame)
-    ax = _drawing.prepared(ax, table.labels, width=8.5)
+    table = _drawing.read(frame, language)
+    ax = _drawing.prepared(ax, table.labels, width=8.5, language=language)
     weighted = _results.weighted_names("nps")[0] in frame.columns
-    _stack(ax, {name: _drawing.floats(frame, f"w_{name}" if weighted else name) for name in SHARES})
+    counts = {name: _drawing.floats(frame, f"w_{name}" if weighted else name) for name in SHARES}
+    _stack(ax, counts, language)
     scores = ax.inset_axes((_SCORES_START, 0.0, 1 - _SCORES_START, 1.0), sharey=ax)
     scores.tick_params(axis="y", labelleft=False)
     _dots(scores, table)
@@ -101,7 +107,7 @@ def nps_bars(result: Any, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
+def estimates(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
     """Draw the estimates of any metric as dots, each with its interval as a line.
 
     The rows stand in the order of the table, from top to bottom, each with its base size. A row
@@ -112,6 +118,8 @@ def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
     ----------
     result : DataFrame
         A table of one metric function; a pandas, Polars or PyArrow frame.
+    language : {"en", "id"}, optional
+        The language of the words and numbers in the picture: English or Indonesian.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on, best of a figure with ``layout="constrained"``: it leaves room for the
         labels. By default a new figure, as high as the rows need.
@@ -140,16 +148,17 @@ def estimates(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     'CSAT, percent (95% interval)'
     """
+    _language.check_language(language)
     frame = _frame.open_frame(result, "result")
     _checks.check_result(frame.columns, _NEEDED, "a metric function")
-    table = _drawing.read(frame)
-    ax = _drawing.prepared(ax, table.labels, width=7.0)
+    table = _drawing.read(frame, language)
+    ax = _drawing.prepared(ax, table.labels, width=7.0, language=language)
     _dots(ax, table)
     ax.set_title(table.name)
     return ax
 
 
-def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray]) -> None:
+def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray], language: str) -> None:
     """Draw the shares in percent, on the left part of the Axes."""
     total = np.sum(list(counts.values()), axis=0)
     rows = np.flatnonzero(total > 0)
@@ -158,15 +167,19 @@ def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray]) -> None:
     for name, (colour, ink) in SHARES.items():
         share = 100 * counts[name][rows] / total[rows]
         bars = ax.barh(rows, share, 0.7, left=left, color=colour, edgecolor="white", label=name)
-        texts = [f"{value:.0f}%" if value * points / 100 > 24 else "" for value in share]
+        texts = [
+            _language.number(value, "{:.0f}%", language) if value * points / 100 > 24 else ""
+            for value in share.tolist()
+        ]
         ax.bar_label(bars, texts, label_type="center", color=ink, fontsize="small")
         left = left + share
     ax.set_xlim(0, 100 / _SHARES_END)
     ax.set_xticks([0, 25, 50, 75, 100])
-    ax.set_xlabel("Share of answers, percent", x=_SHARES_END / 2)
+    ax.set_xlabel(_language.say("Share of answers, percent", language), x=_SHARES_END / 2)
     _drawing.tidy(ax)
     ax.spines["bottom"].set_bounds(0, 100)
-    _drawing.legend(ax, {name: colour for name, (colour, _) in SHARES.items()}, _SHARES_END / 2)
+    colours = {name: colour for name, (colour, _) in SHARES.items()}
+    _drawing.legend(ax, colours, _SHARES_END / 2, language=language)
 
 
 def _dots(ax: Axes, table: _drawing.Rows) -> None:
@@ -181,12 +194,14 @@ def _dots(ax: Axes, table: _drawing.Rows) -> None:
         ax.plot(
             table.estimate[row], row, "o", color=_drawing.BLUE, markerfacecolor=fill, clip_on=False
         )
+    values = table.estimate[rows].tolist()
     _drawing.beside(
-        ax, rows, [_drawing.value_text(value, form) for value in table.estimate[rows].tolist()]
+        ax, rows, [_drawing.value_text(value, form, table.language) for value in values]
     )
     ax.set_xlim(*_limits(table))
     if not len(rows):
         ax.set_xticks([])
+    _drawing.number_ticks(ax.xaxis, table.language)
     ax.set_xlabel(table.axis)
     _drawing.tidy(ax)
     ax.grid(axis="y", color=_drawing.GUIDE, linewidth=0.6)
