@@ -7,6 +7,7 @@ weighted samples are drawn, from a seed. `make coverage` writes the tables betwe
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import time
 import warnings
@@ -244,12 +245,21 @@ REVENUE_SIZES = (30, 100, 500)
 SKEWS = (1.0, 1.5, 2.0)
 
 
-def alike(start: Floats, rng: np.random.Generator) -> tuple[Floats, float, float]:
-    """Draw what is left of each amount, whatever its size: a tenth leaves, a fifth pays more."""
+# Who leaves, pays less and pays more, as shares of the customers.
+QUIET, GROWING = (0.02, 0.01, 0.03), (0.005, 0.005, 0.03)
+ORDINARY, LIVELY = (0.1, 0.1, 0.2), (0.2, 0.2, 0.4)
+
+
+def alike(
+    shares: Sequence[float], start: Floats, rng: np.random.Generator
+) -> tuple[Floats, float, float]:
+    """Draw what is left of each amount, whatever its size."""
     less, more = rng.uniform(0.4, 0.95, start.shape), 1 + rng.exponential(0.4, start.shape)
+    leave, shrink, grow = np.cumsum(shares)
     kind = rng.random(start.shape)
-    left = np.select([kind < 0.1, kind < 0.2, kind < 0.4], [0.0, less, more], 1.0)
-    return left, 0.1 * 0.675 + 0.8, 0.1 * 0.675 + 0.2 * 1.4 + 0.6
+    left = np.select([kind < leave, kind < shrink, kind < grow], [0.0, less, more], 1.0)
+    kept = 1 - shares[0] - shares[1] * (1 - 0.675)
+    return left, kept, kept + shares[2] * 0.4
 
 
 def small_leave(start: Floats, rng: np.random.Generator) -> tuple[Floats, float, float]:
@@ -291,9 +301,11 @@ def revenue_rows(draw: Any, skew: float, n: int, samples: int, resamples: int) -
         pairs = one.assign(pair=one["sample"] // 2, side=one["sample"] % 2)
         head = ["pair", "side", *(name for name in one.columns if name != "sample")]
         found.append(held(lk.compare(pairs[head], "side"), 0.0))
-    # What n - 1 degrees of freedom would make of the same error.
-    margin = stdtrit(n - 1, (1 + LEVEL) / 2) * one["std_error"]
-    found.append((abs(one["estimate"] - 100 * nrr) <= margin).to_numpy())
+    # The linearised error alone, and what n - 1 degrees of freedom would make of it.
+    few = one["n_effective"].where(one["n_effective"] >= 2) - 1
+    for df in (few, n - 1):
+        margin = stdtrit(df, (1 + LEVEL) / 2) * one["std_error"]
+        found.append((abs(one["estimate"] - 100 * nrr) <= margin).to_numpy())
     worth = one["n_effective"].mean()
     return f"| {skew:g} | {n} | {worth:.0f} | " + " | ".join(f"{part.mean():.3f}" for part in found)
 
@@ -301,11 +313,19 @@ def revenue_rows(draw: Any, skew: float, n: int, samples: int, resamples: int) -
 def revenue_table(quick: bool) -> Iterator[str]:
     yield (
         "| amounts | skew | n | worth | grr, `wilson` | grr, bootstrap | grr, difference "
-        "| nrr, `linearised` | nrr, bootstrap | nrr, difference | nrr, t(n - 1) |"
+        "| nrr, `linearised` | nrr, bootstrap | nrr, difference | nrr, no least error "
+        "| nrr, t(n - 1) |"
     )
-    yield "|---" * 11 + "|"
+    yield "|---" * 12 + "|"
     units, resamples = (1_200, 200) if quick else (200_000, 999)
-    for name, draw in (("all alike", alike), ("small ones leave", small_leave)):
+    populations = {
+        "quiet": functools.partial(alike, QUIET),
+        "growing": functools.partial(alike, GROWING),
+        "ordinary": functools.partial(alike, ORDINARY),
+        "lively": functools.partial(alike, LIVELY),
+        "small ones leave": small_leave,
+    }
+    for name, draw in populations.items():
         for skew in SKEWS:
             for n in REVENUE_SIZES[: 1 if quick else None]:
                 samples = min(units // n, 2_000)

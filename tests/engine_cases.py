@@ -444,6 +444,13 @@ def nps_weighted_by_whole_numbers_and_quarter(engine: Engine) -> Any:
 
 
 @case
+def nps_with_untyped_weights(engine: Engine) -> Any:
+    columns = {name: WEIGHED[name] for name in ("nps", "sector")}
+    frame = engine.with_types({**columns, "weight": [None] * 90}, {"weight": pa.null()})
+    return lk.nps(frame, "nps", by="sector", weights="weight", errors="coerce")
+
+
+@case
 def nps_without_a_weight_coerced(engine: Engine) -> Any:
     frame = engine.frame({**WEIGHED, "weight": without(cycle([1.5, math.nan, 2.0], 90), 7)})
     return lk.nps(frame, "nps", by="sector", weights="weight", errors="coerce")

@@ -107,6 +107,46 @@ def curve_with_weights_left_out(engine: Engine) -> Any:
         return lk.survival_curve(frame, "months", "left", **options)
 
 
+# Of the plan "plus" nobody has an event code; of others some have no duration.
+LEFT_OUT: dict[str, list[Any]] = {
+    **SPELLS,
+    "months": without([months + 0.5 for months in MONTHS], 20),
+    "left": [
+        None if plan == "plus" else left
+        for plan, left in zip(SPELLS["plan"], SPELLS["left"], strict=True)
+    ],
+}
+
+
+def left_out(function: str, **options: Any) -> Case:
+    def call(engine: Engine) -> Any:
+        frame = engine.with_types(
+            LEFT_OUT, {"months": pa.float64(), "left": pa.bool_(), "plan": pa.string()}
+        )
+        with pytest.warns(DroppedRowsWarning, match=r"^18 rows left out: no duration or event"):
+            return getattr(lk, function)(
+                frame, "months", "left", by="plan", errors="coerce", **options
+            )
+
+    return call
+
+
+CASES["curve_of_a_group_left_out"] = left_out("survival_curve")
+CASES["curve_with_late_entry_of_a_group_left_out"] = left_out("survival_curve", entry="since")
+CASES["restricted_mean_of_a_group_left_out"] = left_out("restricted_mean", horizon=5)
+CASES["restricted_mean_of_counts_of_a_group_left_out"] = left_out(
+    "restricted_mean", horizon=5, counts="times"
+)
+CASES["logrank_of_a_group_left_out"] = left_out("logrank")
+
+
+@case
+def curve_with_untyped_weights(engine: Engine) -> Any:
+    frame = engine.with_types({**SPELLS, "weight": [None] * 70}, {"weight": pa.null()})
+    with pytest.warns(DroppedRowsWarning, match=r"^70 rows left out: no duration, event or weight"):
+        return lk.survival_curve(frame, "months", "left", weights="weight", errors="coerce")
+
+
 @case
 def curve_of_nobody(engine: Engine) -> Any:
     types = {"months": pa.int64(), "left": pa.bool_()}

@@ -479,6 +479,20 @@ def test_rows_left_out_are_told(engine: Engine) -> None:
     assert column(table, "n") == [1, 2]
 
 
+def test_a_group_left_out_has_no_part_in_the_test(engine: Engine) -> None:
+    columns: dict[str, list[Any]] = {
+        "t": [1, 4, 3, 2, 7],
+        "e": [1, 1, 0, 1, None],
+        "g": ["a", "a", "b", "b", "c"],
+    }
+    frame = engine.with_types(columns, {"e": "int64"})
+    with pytest.warns(DroppedRowsWarning, match="^1 row left out"):
+        *alone, gone = frame_rows(lk.logrank(frame, "t", "e", by="g", errors="coerce"))
+    assert (gone["g"], gone["n"], gone["events"], gone["df"]) == ("c", 0, 0, 1)
+    few = engine.frame({name: values[:4] for name, values in columns.items()})
+    assert frame_rows(lk.logrank(few, "t", "e", by="g")) == alone
+
+
 def test_no_weights() -> None:
     with pytest.raises(TypeError, match="weights"):
         lk.logrank(pd.DataFrame(ROWS), "t", "e", by="g", weights="n")  # type: ignore[call-arg]

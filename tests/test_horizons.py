@@ -273,6 +273,28 @@ def test_a_million_rows_are_counted_as_their_kinds_are() -> None:
     )
 
 
+@pytest.mark.parametrize("horizon", [1e155, 1e-160])
+def test_a_horizon_whose_square_is_no_number_is_refused(horizon: float) -> None:
+    frame = pd.DataFrame({"t": [1.0, 2.0, 1e156], "e": [True, False, True]})
+    with pytest.raises(ParameterError, match=r"^horizon=1e.* from 1e-50 to 1e\+50. Count"):
+        lk.restricted_mean(frame, "t", "e", horizon=horizon)
+    found = only_row(lk.restricted_mean(frame, "t", "e", horizon=1e50))
+    assert 0 < found["std_error"] < math.inf
+    weighted = frame.assign(w=1e-100)
+    same = only_row(lk.restricted_mean(weighted, "t", "e", horizon=1e50, weights="w"))
+    assert same["std_error"] == pytest.approx(found["std_error"])
+
+
+@pytest.mark.parametrize("definition", ["", "horizon=soon", "horizon=-1", "horizon=inf", None])
+def test_means_without_a_horizon_are_not_compared(definition: str | None) -> None:
+    frame = pd.DataFrame({"t": [2, 5, 4, 6], "e": [1, 1, 1, 1], "g": ["a", "a", "b", "b"]})
+    table = lk.restricted_mean(frame, "t", "e", horizon=4, by="g")
+    assert len(lk.compare(table, "g")) == 1
+    table["definition"] = definition
+    with pytest.raises(ParameterError, match=r"names no horizon.*'horizon=20'"):
+        lk.compare(table, "g")
+
+
 # ---- the ends -----------------------------------------------------------------------------------
 
 
@@ -447,7 +469,26 @@ def test_refusals(
 def test_rows_left_out_are_told(engine: Engine) -> None:
     with pytest.warns(DroppedRowsWarning, match="^1 row left out"):
         table = lk.restricted_mean(engine.frame(ROWS), "gap", "e", horizon=2, errors="coerce")
-    assert only_row(table)["n"] == 2
+    assert [only_row(table)[name] for name in ("n", "n_missing")] == [2, 1]
+
+
+def test_a_group_left_out_stays_with_its_number(engine: Engine) -> None:
+    columns: dict[str, list[Any]] = {
+        "t": [None, 4.0, None, 2.0],
+        "e": [1, 1, 0, 0],
+        "g": [*"abcb"],
+        "n": [2, 3, 4, 1],
+    }
+    frame = engine.with_types(columns, {"t": "float64"})
+    options: dict[str, Any] = {"by": "g", "horizon": 3, "errors": "coerce"}
+    with pytest.warns(DroppedRowsWarning, match="^2 rows left out"):
+        table = lk.restricted_mean(frame, "t", "e", **options)
+    found = [[row[name] for name in ("g", "n", "n_missing")] for row in frame_rows(table)]
+    assert found == [["a", 0, 1], ["b", 2, 0], ["c", 0, 1]]
+    assert [row["estimate"] is None for row in frame_rows(table)] == [True, False, True]
+    with pytest.warns(DroppedRowsWarning, match="^2 rows left out"):
+        table = lk.restricted_mean(frame, "t", "e", counts="n", **options)
+    assert (column(table, "n"), column(table, "n_missing")) == ([0, 4, 0], [2, 0, 4])
 
 
 # ---- held against each other --------------------------------------------------------------------

@@ -18,9 +18,10 @@ from conftest import CONSTRUCTORS, Engine, frame_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import dropped
+from scipy.special import stdtrit
 
 import loyaltykit as lk
-from loyaltykit import _revenue
+from loyaltykit import _logs, _revenue
 from loyaltykit.errors import (
     ConcentrationWarning,
     DataError,
@@ -126,6 +127,31 @@ def test_a_year_against_the_one_before_takes_who_was_there_then() -> None:
     assert frame_rows(retained(data, "2027-01-31", trailing=12)) == frame_rows(table)
 
 
+@pytest.mark.parametrize("trailing", [1, 2])
+def test_the_last_period_of_one_customer_is_not_the_base_of_the_next(trailing: int) -> None:
+    paid = _revenue.Paid(
+        np.array([0, 0, 1, 1, 2]),
+        np.array([0, 3, 0, 1, 2]),
+        np.array([1.0, 2.0, 4.0, 8.0, 16.0]),
+        np.array([0, 0, 2]),
+    )
+    active = _logs.Activity(paid.customer, paid.period, 0, 4, "month")
+    made = _revenue.moves_of(paid, active, 0, trailing, None)
+    rows = sorted(zip(*(part.tolist() for part in made[:5]), strict=True))
+    wanted = {
+        1: [
+            *((0, 1, 1.0, 0.0, False), (0, 3, 0.0, 2.0, False)),
+            *((1, 1, 4.0, 8.0, False), (1, 2, 8.0, 0.0, False)),
+            *((2, 2, 0.0, 16.0, True), (2, 3, 16.0, 0.0, False)),
+        ],
+        2: [
+            *((0, 2, 1.0, 0.0, False), (0, 3, 0.0, 2.0, False)),
+            *((1, 2, 4.0, 0.0, False), (1, 3, 8.0, 0.0, False), (2, 2, 0.0, 16.0, True)),
+        ],
+    }
+    assert rows == wanted[trailing]
+
+
 # ---- intervals ----------------------------------------------------------------------------------
 
 
@@ -141,12 +167,57 @@ def test_the_gross_rate_has_wilson_limits_of_the_customers_that_the_amounts_are_
 def test_the_net_rate_has_a_linearised_error_and_few_degrees_of_freedom() -> None:
     rng = np.random.default_rng(7)
     start = rng.lognormal(4, 1, 40)
-    end = start * rng.choice([0, 0.5, 1, 1, 1, 1.5], 40)
+    end = start * rng.choice([0, 0.5, 1, 1.5, 2.5], 40)
     rows = [*((i, 1, s) for i, s in enumerate(start)), *((i, 2, e) for i, e in enumerate(end))]
     row = of(retained(amounts(rows)), "nrr")
     naive = oracles.ratio_interval(start.tolist(), end.tolist(), 0.95)
     made = [row[name] for name in ("estimate", "std_error", "ci_low", "ci_high")]
     assert made == pytest.approx([100 * max(value, 0.0) for value in naive])
+
+
+def least_error(start: Any, end: Any) -> float:
+    """Return the error of the gross rate with two customers more who stay, and two who leave."""
+    worth = sum(start) ** 2 / sum(s * s for s in start)
+    kept = sum(min(s, e) for s, e in zip(start, end, strict=True)) / sum(start)
+    share = (kept * worth + 2) / (worth + 4)
+    return 100 * math.sqrt(share * (1 - share) / (worth + 4))
+
+
+@pytest.mark.parametrize("metric", ["nrr", "earned_growth"])
+def test_the_net_rate_of_a_quiet_month_allows_for_those_who_might_have_changed(metric: str) -> None:
+    start = [10.0] * 25 + [20.0] * 25
+    end = [0.0, *start[1:-1], 30.0]
+    rows = [*((i, 1, s) for i, s in enumerate(start)), *((i, 2, e) for i, e in enumerate(end))]
+    table = retained(amounts(rows, told=[False] * len(rows)), referred="told")
+    row = of(table, metric)
+    least, worth = least_error(start, end), row["n_effective"]
+    assert row["std_error"] < 0.8 * least
+    margin = stdtrit(worth - 1, 0.975) * least
+    assert [row["estimate"] - row["ci_low"], row["ci_high"] - row["estimate"]] == pytest.approx(
+        [margin, margin]
+    )
+    # A pooled row has the same limits.
+    alone = table[(table["metric"] == metric) & (table["coverage"] == "observed")]
+    pooled = lk.pool(alone, over="period").iloc[0]
+    assert (pooled["ci_low"], pooled["ci_high"]) == (row["ci_low"], row["ci_high"])
+
+
+def test_quiet_months_are_compared_with_the_errors_of_their_intervals() -> None:
+    rows = [(who, month, 10.0) for who in range(80) for month in (1, 2)]
+    rows[1] = (0, 2, 0.0)
+    data = amounts(rows, sector=["B2B" if who < 40 else "B2C" for who, _, _ in rows])
+    table = retained(data, by="sector")
+    nrr = table[(table["metric"] == "nrr") & (table["coverage"] == "observed")]
+    (change,) = frame_rows(lk.compare(nrr, "sector"))
+    one, other = least_error([10] * 40, [0] + [10] * 39), least_error([10] * 40, [10] * 40)
+    # The linearised error of one who leaves of 40 is 2.5, that of nobody is not known.
+    assert (change["difference"], change["std_error"]) == (pytest.approx(-2.5), None)
+    assert change["statistic"] == pytest.approx(-2.5 / math.hypot(one, other))
+    assert change["ci_low"] < 0 < change["ci_high"]
+    # At the level at which the interval touches 0, p says the same.
+    level = 1.0 - change["p_value"]
+    (touching,) = frame_rows(lk.compare(nrr, "sector", confidence_level=level))
+    assert touching["ci_high"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_bootstrap_draws_customers() -> None:
@@ -190,10 +261,13 @@ def test_few_customers(rows: Any, grr: float | None, nrr: float | None) -> None:
     assert found == [pytest.approx(value) if value is not None else None for value in (grr, nrr)]
 
 
-def test_where_all_have_the_same_ratio_no_error_is_known() -> None:
+def test_where_all_have_the_same_ratio_the_error_is_that_of_the_gross_rate() -> None:
     rows = [(who, month, 10 * month) for who in "abc" for month in (1, 2)]
     row = of(retained(amounts(rows)), "nrr")
-    assert (row["estimate"], row["std_error"], row["ci_high"]) == (200.0, None, None)
+    assert (row["estimate"], row["std_error"]) == (200.0, None)
+    # 5 / 7 of seven, and two degrees of freedom
+    margin = 100 * stdtrit(2, 0.975) * math.sqrt(5 / 7 * 2 / 7 / 7)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((200 - margin, 200 + margin))
     assert of(retained(amounts(rows)), "grr")["ci_low"] == pytest.approx(43.850, abs=1e-3)
 
 
@@ -362,7 +436,11 @@ def test_groups_are_compared_and_pooled() -> None:
     assert change["difference"] == pytest.approx(b2b["estimate"] - b2c["estimate"])
     assert change["std_error"] == pytest.approx(np.hypot(b2b["std_error"], b2c["std_error"]))
     spare = [row["n_effective"] - 1 for row in (b2b, b2c)]
-    parts = [row["std_error"] ** 2 for row in (b2b, b2c)]
+    quantiles = stdtrit(spare, 0.975)
+    parts = [
+        ((row["ci_high"] - row["estimate"]) / quantile) ** 2
+        for row, quantile in zip((b2b, b2c), quantiles, strict=True)
+    ]
     df = sum(parts) ** 2 / sum(p * p / d for p, d in zip(parts, spare, strict=True))
     assert (change["df"], change["method"]) == (pytest.approx(df), "welch")
     assert change["unit"] == "percentage_points"
@@ -389,7 +467,7 @@ def test_groups_are_compared_and_pooled() -> None:
 
 
 def test_sides_that_are_worth_fewer_than_two_customers_are_not_compared() -> None:
-    rows = [(who, month, 900 if who == 0 else 10 + who) for who in range(40) for month in (1, 2)]
+    rows = [(who, month, 990 if who == 0 else 10 + who) for who in range(40) for month in (1, 2)]
     rows[3] = (1, 2, 0)
     data = amounts(rows, sector=["B2B" if who < 20 else "B2C" for who, _, _ in rows])
     with pytest.warns(ConcentrationWarning):

@@ -24,6 +24,7 @@ ANSWERS: dict[str, list[Any]] = {
     "nps": [10, 9, 3, 7, None, 8],
     "csat": [5, 4, 2, 3, 4, None],
     "day": [*["2026-01-10"] * 3, *["2026-02-10"] * 3],
+    "person": [1, 2, 3, 1, 2, 3],
 }
 LOG: dict[str, list[Any]] = {
     "id": [1, 2, 3, 1, 3],
@@ -441,3 +442,102 @@ def test_weighted_and_unweighted_figures_need_names() -> None:
         lk.scorecard(weighted, plain)
     card = lk.scorecard(weighted, plain, names=["weighted", "plain"])
     assert card["name"].tolist() == ["weighted", "plain", "plain"]
+
+
+# ---- changes ------------------------------------------------------------------------------------
+
+CHANGE = [
+    *("reference", "estimate_reference", "difference", "difference_ci_low"),
+    *("difference_ci_high", "p_value", "p_adjusted", "adjust"),
+]
+
+
+def changes(card: Any) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in CHANGE} for row in frame_rows(card)]
+
+
+def test_a_row_is_held_against_the_period_before(engine: Engine) -> None:
+    table = nps(engine, by="sector", time="day")
+    card = lk.scorecard(csat(engine), table, retention(engine), reference="previous", adjust="bh")
+    assert list(_results.CHANGE) == CHANGE
+    place = ALL_COLUMNS.index("as_of")
+    assert column_names(card) == [*ALL_COLUMNS[:place], *CHANGE, "as_of"]
+    compared = {
+        (row["sector"], row["period"]): row
+        for row in frame_rows(lk.compare(table, "period", reference="previous", adjust="bh"))
+    }
+    assert len(compared) == 2
+    for row, found in zip(frame_rows(table), changes(card)[1:], strict=False):
+        wanted = compared.get((row["sector"], row["period"]))
+        if wanted is None:
+            assert set(found.values()) == {None}
+            continue
+        limits = {"difference_ci_low": "ci_low", "difference_ci_high": "ci_high"}
+        assert found == {name: wanted[limits.get(name, name)] for name in CHANGE}
+    # A table without periods has no change, and the first month of a log no start to be held to.
+    assert set(changes(card)[0].values()) == {None}
+    february = changes(card)[-1]
+    assert february["reference"] == dt.date(2026, 1, 1)
+    assert february["difference"] is february["p_value"] is None
+
+
+def test_each_metric_of_one_table_has_its_changes() -> None:
+    ids, months = list(range(40)), ("2026-01-05", "2026-02-05", "2026-03-05")
+    paid = pd.DataFrame(
+        [
+            (i, day, 10.0 + i % 7 + month)
+            for month, day in enumerate(months)
+            for i in ids
+            if i % 5 >= month
+        ],
+        columns=["id", "day", "paid"],
+    )
+    table = lk.revenue_retention(paid, "id", "day", "paid", as_of="2026-03-31")
+    card = lk.scorecard(table, reference="previous")
+    march = card[card["period"] == "2026-03-01"].set_index("name")
+    for metric in ("grr", "nrr"):
+        alone = lk.compare(table[table["metric"] == metric], "period", reference="previous")
+        wanted = alone[alone["period"] == "2026-03-01"].iloc[0]
+        assert march.loc[metric, "difference"] == wanted["difference"]
+        assert march.loc[metric, "p_value"] == wanted["p_value"]
+    assert set(march["adjust"]) == {"holm"}
+
+
+def test_a_quick_ratio_has_no_test() -> None:
+    flow = lk.customer_flow(pd.DataFrame(LOG), "id", "day", as_of="2026-02-28")
+    card = lk.scorecard(lk.quick_ratio(flow), reference="previous")
+    assert {value for row in changes(card) for value in row.values()} == {None}
+
+
+def test_a_card_of_changes_has_a_matrix(engine: Engine) -> None:
+    card = lk.scorecard(nps(engine, time="day"), reference="previous")
+    matrix = frame_rows(lk.scorecard_matrix(card, values="difference"))
+    assert [row["nps"] for row in matrix] == column(card, "difference")
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda e: lk.scorecard(nps(e), reference="previous"), "none of the tables has periods"),
+        (
+            lambda e: lk.scorecard(nps(e, time="day"), reference="rest"),
+            "reference='rest' is not one of 'previous'",
+        ),
+        (
+            lambda e: lk.scorecard(nps(e, time="day"), reference="previous", adjust="none at all"),
+            "adjust='none at all' is not one of",
+        ),
+        (
+            lambda e: lk.scorecard(
+                csat(e), nps(e, time="day", clusters="person"), reference="previous"
+            ),
+            r"results\[1\] cannot be compared. The rows of the table share clusters",
+        ),
+    ],
+    ids=["no periods", "rest", "adjust", "clusters"],
+)
+def test_changes_that_cannot_be_told(
+    engine: Engine, make: Callable[[Engine], Any], match: str
+) -> None:
+    with pytest.raises(ParameterError, match=match):
+        make(engine)

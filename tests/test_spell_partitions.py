@@ -8,7 +8,7 @@ import pandas as pd
 
 from loyaltykit import _spell_partitions, _spell_rows
 from loyaltykit._frame import SQUARE, WEIGHT, N
-from loyaltykit._spell_rows import DURATION, EVENT
+from loyaltykit._spell_rows import DURATION, EVENT, MISSING
 
 
 def reduced(columns: dict[str, Any], **names: str) -> Any:
@@ -19,17 +19,24 @@ def reduced(columns: dict[str, Any], **names: str) -> Any:
 def test_a_partition_is_reduced_to_distinct_spells() -> None:
     columns = {"plan": ["a", "a", "b", "a"], "t": [3, 3, 5, 3], "d": [True, True, False, False]}
     part = reduced({**columns, "w": [0.5, 2.0, 1.0, 4.0]}, weights="w")
-    assert list(part.rows.columns) == ["plan", DURATION, EVENT, N, WEIGHT, SQUARE]
+    assert list(part.rows.columns) == ["plan", DURATION, EVENT, N, WEIGHT, SQUARE, MISSING]
     assert part.rows.to_numpy().tolist() == [
-        ["a", 3, 0, 1, 4.0, 16.0],
-        ["a", 3, 1, 2, 2.5, 4.25],
-        ["b", 5, 0, 1, 1.0, 1.0],
+        ["a", 3, 0, 1, 4.0, 16.0, 0],
+        ["a", 3, 1, 2, 2.5, 4.25, 0],
+        ["b", 5, 0, 1, 1.0, 1.0, 0],
     ]
 
 
 def test_a_group_of_nobody_is_told_of() -> None:
     part = reduced({"plan": ["a", "b"], "t": [3, 5], "d": [1, 1], "n": [2, 0]}, counts="n")
-    assert part.rows.to_numpy().tolist() == [["a", 3, 1, 2], ["b", 0, 0, 0]]
+    assert part.rows.to_numpy().tolist() == [["a", 3, 1, 2, 0], ["b", 0, 0, 0, 0]]
+
+
+def test_those_left_out_are_told_of_beside_those_who_stay() -> None:
+    part = reduced({"plan": ["a", "a", "b"], "t": [3.0, None, None], "d": [1, 1, 0]})
+    assert part.rows.to_numpy().tolist() == [
+        *(["a", 3, 1, 1, 0], ["a", 0, 0, 0, 1], ["b", 0, 0, 0, 1])
+    ]
 
 
 def test_what_is_wrong_is_counted_and_shown() -> None:

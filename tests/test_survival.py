@@ -569,6 +569,15 @@ def test_all_durations_null(engine: Engine) -> None:
     assert only_row(table)["estimate"] is None
 
 
+def test_a_group_left_out_is_one_of_nobody(engine: Engine) -> None:
+    frame = engine.with_types({"t": [1.0, None], "d": [1, 0], "g": ["a", "b"]}, {"t": "float64"})
+    with pytest.warns(DroppedRowsWarning, match="1 row left out"):
+        table = lk.survival_curve(frame, "t", "d", by="g", errors="coerce")
+    wanted = [("a", 0, 1, 100), ("a", 1, 1, 0), ("b", 0, 0, None)]
+    assert shown(table, "g", "duration", "at_risk", "estimate") == wanted
+    assert column(lk.survival_quantile(table), "estimate") == [1, None]
+
+
 def test_nobody_weighs_nothing(engine: Engine) -> None:
     """A customer of weight 0 is not at risk, as in survey metrics."""
     frame = engine.frame({"t": [1, 2, 3], "d": [1, 1, 0], "w": [0.0, 2.0, 2.0]})

@@ -70,6 +70,8 @@ AVERAGE, RATIO = "average", "ratio"
 REVENUE, NET_REVENUE, NET_AND_RETURNED = "revenue", "net_revenue", "net_revenue_and_returned"
 EARNED, GROSS = "earned_growth", "gross_revenue"
 RATIOS_OF_AMOUNTS = (REVENUE, NET_REVENUE, NET_AND_RETURNED, EARNED)
+# Those that know what no customer took back.
+_NET_RATIOS = RATIOS_OF_AMOUNTS[1:]
 _UNITS = {
     NET: "points",
     SHARE: "percent",
@@ -401,7 +403,8 @@ def _ratio(
     """Return a ratio of amounts with its linearised error.
 
     Student's t has the degrees of freedom of the customers that the amounts are worth, and not of
-    their number: the spread of few large ones is known from few.
+    their number: the spread of few large ones is known from few. The limits, and not the error of
+    the table, are those of `with_least_error`.
     """
     count, amounts = _amounts(kind, sums, n)
     ratio, error = _variance.ratio(count, *amounts)
@@ -419,10 +422,41 @@ def _ratio(
         return Estimate(estimate, 100 * error, nothing, nothing)
     few = np.minimum(effective_customers(sums), count) - 1.0
     few = np.where(few >= 1.0, few, np.nan)  # below that, any ratio at all would be inside
-    margin = 100 * _intervals.student_quantile(few, level) * error
+    wide = with_least_error(kind, sums, 100 * error, count)
+    margin = _intervals.student_quantile(few, level) * wide
     # What recurs is not below 0; the amounts of a cohort may be.
     least = {REVENUE: -np.inf, EARNED: -100.0}.get(kind, 0.0)
     return Estimate(estimate, 100 * error, np.maximum(estimate - margin, least), estimate + margin)
+
+
+def with_least_error(
+    kind: str, sums: Mapping[str, npt.NDArray[Any]], error: FloatArray, n: npt.NDArray[Any]
+) -> FloatArray:
+    r"""Return errors of ratios, in percent, or that of the gross rate where this is more.
+
+    Where hardly any customer changed, the linearised error knows those alone who did. The gross
+    rate g is a share, and of one it is known how to allow for those who might have: two equal
+    customers more stay, and two leave,
+
+    .. math:: \tilde g = \frac{g \, n_{eff} + 2}{n_{eff} + 4}, \quad
+        se = \sqrt{\frac{\tilde g (1 - \tilde g)}{n_{eff} + 4}}.
+
+    A cohort's amounts have no gross rate, and keep their error.
+
+    References
+    ----------
+    Agresti, A. and Coull, B. A. (1998). Approximate is better than "exact" for interval estimation
+    of binomial proportions. The American Statistician 52(2), 119-126.
+    https://doi.org/10.1080/00031305.1998.10480550
+    """
+    if kind not in _NET_RATIOS:
+        return error
+    start = np.where(_as_float(sums["start"]) > 0, _as_float(sums["start"]), np.nan)
+    size = np.minimum(effective_customers(sums), n)
+    share = (size * _kept(sums) / start + 2.0) / (size + 4.0)
+    least = 100.0 * np.sqrt(share * (1.0 - share) / (size + 4.0))
+    wide: FloatArray = np.fmax(error, least)
+    return wide
 
 
 def _per_average(share: Estimate, churned: IntArray, end: IntArray, n: IntArray) -> Estimate:

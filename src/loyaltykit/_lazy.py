@@ -63,6 +63,13 @@ def number(condition: nw.Expr, name: str) -> nw.Expr:
     return total(flag, name)
 
 
+def holds_nulls_only(frame: Query, name: str) -> bool:
+    """Return whether a column has no type because it holds nothing but nulls, if anything."""
+    if frame.collect_schema()[name] != nw.Unknown:  # or what narwhals has no word for
+        return False
+    return not only_row(frame.select(number(~nw.col(name).is_null(), N)))[N]
+
+
 def known(condition: nw.Expr) -> nw.Expr:
     """Return a condition that is false where it is null."""
     return nw.when(condition).then(nw.lit(True)).otherwise(nw.lit(False))

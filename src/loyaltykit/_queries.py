@@ -322,7 +322,7 @@ def refuse_weights(query: Query, design: _designs.Design, errors: str) -> None:
     columns = [name for name in (design.weights, design.squares) if name is not None]
     schema = query.collect_schema()
     for name in columns:
-        if not schema[name].is_numeric():
+        if not schema[name].is_numeric() and not _lazy.holds_nulls_only(query, name):
             _refusals.weights_are_numbers(name, schema[name])
     weight = [_lazy.value(query, name).cast(nw.Float64) for name in columns]
     least, most = _designs.LEAST, _designs.MOST

@@ -148,6 +148,11 @@ SURVIVAL_WEIGHTED = (*SURVIVAL_COUNTS, "w_at_risk", "w_events", *ESTIMATES, *WOR
 SURVIVAL_QUANTILE = ("share", "estimate", "ci_low", "ci_high", *WORDS[:-1])
 RAKED = ("weight", "converged", "iterations", "design_effect", "weight_max")  # added to the rows
 SCORECARD = ("name", "dimension", "level", "metric", "n", "n_missing", *ESTIMATES, *WORDS)
+# After these, where a scorecard holds each row against the period before.
+CHANGE = (
+    *("reference", "estimate_reference", "difference", "difference_ci_low", "difference_ci_high"),
+    *("p_value", "p_adjusted", "adjust"),
+)
 
 # A key of such a name could never be told from a column of a result table.
 RESERVED = frozenset(

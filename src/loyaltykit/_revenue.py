@@ -6,7 +6,7 @@ The sums of shards that are split by customer add up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -409,24 +409,39 @@ def moves_of(
 ) -> Moves:
     """Return who pays what in each base period from ``opens`` on, and so many periods later."""
     customer, period, amount, span = paid.customer, paid.period, paid.amount, active.span
-    key = customer * span + period
-    place = np.searchsorted(key, key - trailing)
-    both = (period >= trailing + opens) & (key[place] == key - trailing)
-    start = np.where(both, amount[place], 0.0)
-    stays = np.zeros(len(key), dtype=np.bool_)
-    stays[place[both]] = True
+    start, stays = _held_against(customer * span + period, amount, trailing)
     ends = np.flatnonzero(period >= trailing + opens)
     gone = np.flatnonzero(~stays & (period >= opens) & (period + trailing < span))
-    who = np.concatenate([customer[ends], customer[gone]])
-    when = np.concatenate([period[ends], period[gone] + trailing])
+    payer, lost = customer[ends], customer[gone]
+    # Whoever paid at the base is not new.
+    new = np.zeros(len(ends) + len(gone), dtype=np.bool_)
+    new[: len(ends)] = paid.first[payer] > period[ends] - trailing
+    who = np.concatenate([payer, lost])
     return Moves(
         who,
-        when,
+        np.concatenate([period[ends], period[gone] + trailing]),
         np.concatenate([start[ends], amount[gone]]),
         np.concatenate([amount[ends], np.zeros(len(gone))]),
-        paid.first[who] > when - trailing,
+        new,
         None if referred is None else referred[who],
     )
+
+
+def _held_against(key: IntArray, amount: FloatArray, trailing: int) -> tuple[FloatArray, BoolArray]:
+    """Return the amounts that lie so many keys before, 0 for none, and which have one after them.
+
+    The keys are sorted. The first and last periods of customers meet those of others there.
+    """
+    start, stays = np.zeros(len(key)), np.zeros(len(key), dtype=np.bool_)
+    if trailing == 1:  # neighbours: a search takes far longer
+        follows = np.diff(key) == 1
+        start[1:], stays[:-1] = amount[:-1] * follows, follows
+        return start, stays
+    place = np.searchsorted(key, key - trailing)
+    rows = np.flatnonzero(key[place] == key - trailing)
+    start[rows] = amount[place[rows]]
+    stays[place[rows]] = True
+    return start, stays
 
 
 def groups_of(
@@ -440,14 +455,20 @@ def groups_of(
 def added(moves: Moves, codes: IntArray, size: int, width: int) -> FloatArray:
     """Return the sums of `SUMS`, and of those referred where they are known, of each code."""
     per = max(_parallel.BLOCK, size)
+    index = {name: at for at, name in enumerate((*SUMS, *REFERRED_SUMS))}
 
     def add(part: slice) -> FloatArray:
         sums = np.zeros((width, size))
-        for rows in _parallel.blocks(part, per):
-            told = None if moves.referred is None else moves.referred[rows]
-            values = _values(moves.start[rows], moves.end[rows], moves.new[rows], told)
-            for name, value in enumerate(values):
-                sums[name] += np.bincount(codes[rows], weights=value, minlength=size)
+        for block in _parallel.blocks(part, per):
+            told = None if moves.referred is None else moves.referred[block]
+            for rows, one, values in _values(
+                moves.start[block], moves.end[block], moves.new[block], told
+            ):
+                own = codes[block][rows]
+                if one:
+                    sums[[index[name] for name in one]] += np.bincount(own, minlength=size)
+                for name, value in values.items():
+                    sums[index[name]] += np.bincount(own, weights=value, minlength=size)
         return sums
 
     # Each thread has a table of its own, so that large ones are added up in one.
@@ -459,27 +480,36 @@ def added(moves: Moves, codes: IntArray, size: int, width: int) -> FloatArray:
 
 def _values(
     start: FloatArray, end: FloatArray, new: BoolArray, referred: BoolArray | None
-) -> list[FloatArray]:
-    """Return what each customer adds to `SUMS`, and to `REFERRED_SUMS`."""
-    base, pays, change = start > 0, end > 0, end - start
-    stays, fresh, returned = base & pays, ~base & new, ~base & ~new
-    made = [
-        base.astype(np.float64),
-        stays.astype(np.float64),
-        start,
-        end * fresh,
-        np.maximum(change, 0.0) * base,
-        np.maximum(-change, 0.0) * stays,
-        start * ~pays,
-        end * returned,
-        end,
-        end * end * base,
-        start * start,
-        start * end,
-        returned.astype(np.float64),
-        end * end * returned,
-    ]
+) -> Iterator[tuple[IntArray | slice, tuple[str, ...], dict[str, FloatArray]]]:
+    """Yield customers, the `SUMS` to which each adds 1, and what they add to others.
+
+    Those who stay, who leave, who are new and who return add to few sums each: rows that add
+    nothing are not looked at.
+    """
+    base, pays = start > 0, end > 0
+    yield slice(None), (), {"start": start, "end": end, "amount_start_sumsq": start * start}
+    rows = np.flatnonzero(base & pays)
+    s, e = start[rows], end[rows]
+    change = e - s
+    yield (
+        rows,
+        ("n", "retained"),
+        {
+            "expansion": np.maximum(change, 0.0),
+            "contraction": np.maximum(-change, 0.0),
+            "amount_sumsq": e * e,
+            "amount_cross": s * e,
+        },
+    )
+    rows = np.flatnonzero(base & ~pays)
+    yield rows, ("n",), {"churned": start[rows]}
+    fresh = ~base & new
+    rows = np.flatnonzero(fresh)
+    yield rows, (), {"new": end[rows]}
+    rows = np.flatnonzero(~base & ~new)
+    e = end[rows]
+    yield rows, ("reactivated",), {"reactivation": e, "reactivation_sumsq": e * e}
     if referred is not None:
-        told = fresh & referred
-        made += [told.astype(np.float64), end * told, end * end * told]
-    return made
+        rows = np.flatnonzero(fresh & referred)
+        e = end[rows]
+        yield rows, ("referred",), {"referred_amount": e, "referred_sumsq": e * e}

@@ -303,6 +303,11 @@ def estimated(sample: Sample, method: str, confidence_level: float) -> _estimate
     )[0]
 
 
+def error_of_limits(sample: Sample, std_error: FloatArray) -> FloatArray:
+    """Return the errors that limits are made from: no smaller where few customers changed."""
+    return _estimates.with_least_error(sample.kind, sample.counts, std_error, sample.n)
+
+
 def sums(frame: _frame.Frame, name: str) -> FloatArray:
     """Return a column of sums of amounts, 0 for null."""
     values = _floats(frame, name)

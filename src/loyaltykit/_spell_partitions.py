@@ -10,7 +10,7 @@ import numpy as np
 
 from loyaltykit import _dask, _frame, _spell_rows
 from loyaltykit._frame import SQUARE, WEIGHT, N
-from loyaltykit._spell_rows import DURATION, ENTRY, EVENT
+from loyaltykit._spell_rows import DURATION, ENTRY, EVENT, MISSING
 
 _MOST_SHOWN = 6
 
@@ -43,12 +43,14 @@ def distinct_spells(
 
 def _distinct_spells(part: Any, asked: _spell_rows.Asked, by: Sequence[str]) -> _Part:
     frame = _frame.positional(_frame.open_frame(part))
-    kept, rows, wrong = _spell_rows.read_rows(frame, asked, by)
+    rows, wrong = _spell_rows.read_rows(frame, asked)
     if any(wrong.counted.get(name) for name in _spell_rows.BAD):
         return _Part(wrong, None)
-    spells = _spell_rows.spells(kept, by, rows)
-    # A group of nobody is one too, and needs a row to be told of.
-    nobody = np.flatnonzero(np.bincount(spells.group, minlength=spells.size) == 0)
+    spells = _spell_rows.spells(frame, by, rows)
+    # A group of nobody is one too, and needs a row to be told of; so do those left out.
+    nobody = np.flatnonzero(
+        (np.bincount(spells.group, minlength=spells.size) == 0) | (spells.missing > 0)
+    )
     group = np.append(spells.group, nobody)
     made: dict[str, Any] = {
         DURATION: spells.duration,
@@ -63,4 +65,6 @@ def _distinct_spells(part: Any, asked: _spell_rows.Asked, by: Sequence[str]) -> 
         for name, values in made.items()
         if values is not None
     }
+    none = np.zeros(len(spells.group), dtype=np.int64)
+    columns[MISSING] = np.append(none, spells.missing[nobody])
     return _Part(wrong, _frame.table(_frame.rows(spells.keys, group), columns, len(group)))

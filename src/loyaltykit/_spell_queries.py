@@ -20,6 +20,7 @@ from loyaltykit._spell_rows import (
     EVENT,
     LATE,
     LOST,
+    MISSING,
     NO_DURATION,
     NO_EVENT,
     NO_WEIGHT,
@@ -41,6 +42,7 @@ def distinct_spells(query: Query, asked: Asked, by: Sequence[str], errors: str) 
         query = query.with_columns(begun)
     if asked.counts is not None:
         query = _queries.usable(query, asked.counts, None, errors)
+    subjects = _subjects(asked)
     query = _with_sums(query, asked)
     wrong = _wrong(asked, unclear)
     facts = [_lazy.number(_lazy.known(condition), name) for name, condition in wrong.items()]
@@ -57,33 +59,45 @@ def distinct_spells(query: Query, asked: Asked, by: Sequence[str], errors: str) 
         errors,
     )
     code = nw.when(true).then(nw.lit(1)).otherwise(nw.lit(0))
-    rows = query.filter(~_lazy.known(wrong[LOST])).with_columns(
-        *(_lazy.value(query, name) for name in by), code.alias(EVENT)
+    lost = _lazy.known(wrong[LOST])
+    missing = nw.when(lost).then(subjects).otherwise(nw.lit(0.0))
+    # Rows left out stay as nobody, so that their group does.
+    none = [DURATION, *([] if asked.entry is None else [ENTRY]), *_sums(asked)]
+    rows = query.with_columns(
+        *(_lazy.value(query, name) for name in by),
+        missing.alias(MISSING),
+        nw.when(lost).then(nw.lit(0)).otherwise(code).alias(EVENT),
+        *(nw.when(~lost).then(nw.col(name)).otherwise(nw.lit(0)).alias(name) for name in none),
     )
-    sums = [N] if asked.weights is None else [N, WEIGHT, SQUARE]
+    sums = [*_sums(asked), MISSING]
     keys = [*by, DURATION, EVENT, *([] if asked.entry is None else [ENTRY])]
     totals = [nw.col(name).sum() for name in sums]
     return _lazy.collected(rows.select(*keys, *sums).group_by(keys).agg(*totals))
 
 
+def _sums(asked: Asked) -> list[str]:
+    return [N] if asked.weights is None else [N, WEIGHT, SQUARE]
+
+
 def _span(query: Query, name: str, parameter: str) -> nw.Expr:
     """Return a column of lengths of time, as 64-bit integers or floats."""
     dtype = query.collect_schema()[name]
-    if dtype == nw.Unknown:  # nulls only, or what narwhals has no word for
-        held = _lazy.number(~nw.col(name).is_null(), N)
-        if not _lazy.only_row(query.select(held))[N]:
-            return nw.lit(None, dtype=nw.Float64)
+    if _lazy.holds_nulls_only(query, name):
+        return nw.lit(None, dtype=nw.Float64)
     if not dtype.is_numeric():
         _refusals.not_numbers(parameter, name, dtype)
     narrow = dtype.is_integer() and dtype not in (nw.UInt64, nw.Int128, nw.UInt128)
     return _lazy.value(query, name).cast(nw.Int64 if narrow else nw.Float64)
 
 
+def _subjects(asked: Asked) -> nw.Expr:
+    return nw.lit(1.0) if asked.counts is None else nw.col(asked.counts).cast(nw.Float64)
+
+
 def _with_sums(query: Query, asked: Asked) -> Query:
     """Return the rows with what is added up of them: N, and with weights WEIGHT and SQUARE."""
-    number = nw.lit(1.0) if asked.counts is None else nw.col(asked.counts).cast(nw.Float64)
     if asked.weights is None:
-        return query.with_columns(number.alias(N))
+        return query.with_columns(_subjects(asked).alias(N))
     design = _designs.Design(asked.weights, None, None, None, None)
     _queries.refuse_weights(query, design, "coerce")
     query = query.with_columns(_lazy.value(query, asked.weights).cast(nw.Float64).alias(WEIGHT))

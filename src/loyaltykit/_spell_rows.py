@@ -21,7 +21,9 @@ BoolArray = npt.NDArray[np.bool_]
 Times = npt.NDArray[Any]  # int64 or float64
 
 # The columns of spells that an engine has counted; the keys stand before them.
-DURATION, EVENT, ENTRY = (_frame.OWN + name for name in ("duration", "event", "entry"))
+DURATION, EVENT, ENTRY, MISSING = (
+    _frame.OWN + name for name in ("duration", "event", "entry", "missing")
+)
 # What may be wrong with a row, in the order in which it is refused.
 BAD_EVENT, BAD_DURATION, BAD_ENTRY, LATE = "bad event", "bad duration", "bad entry", "late entry"
 NO_DURATION, NO_EVENT, NO_WEIGHT, LOST = "no duration", "no event", "no weight", "lost"
@@ -51,10 +53,12 @@ class Spells(NamedTuple):
 
     They come in order of group, duration, event and entry. An entry of 0 is none. ``weight`` and
     ``square`` are the sums of sampling weights and of their squares, None where there are none.
+    ``missing`` are the subjects of each group that were left out.
     """
 
     keys: _frame.Frame
     size: int
+    missing: IntArray
     group: IntArray
     duration: Times
     event: BoolArray
@@ -65,13 +69,19 @@ class Spells(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The spells of some rows; ``n`` and ``weight`` are None where each row is one."""
+    """The spells of some rows; ``n`` and ``weight`` are None where each row is one.
+
+    ``kept`` are their positions in a frame of which others are left out, None for all, and
+    ``missing`` says of each row of that frame how many subjects are left out with it.
+    """
 
     duration: Times
     event: BoolArray
     entry: Times | None
     n: FloatArray | None
     weight: FloatArray | None
+    kept: IntArray | None = None
+    missing: FloatArray | None = None
 
 
 class Wrong(NamedTuple):
@@ -83,13 +93,16 @@ class Wrong(NamedTuple):
 
 def in_memory(frame: _frame.Frame, asked: Asked, by: Sequence[str], errors: str) -> Spells:
     """Return the spells of a frame."""
-    kept, rows, wrong = read_rows(frame, asked, by)
+    rows, wrong = read_rows(frame, asked)
     refuse(asked, wrong.counted, wrong.shown.__getitem__, errors)
-    return spells(kept, by, rows)
+    return spells(frame, by, rows)
 
 
 def counted(frame: _frame.Frame, asked: Asked, by: Sequence[str]) -> Spells:
-    """Return the spells that an engine has counted: N of each, or the sums WEIGHT and SQUARE."""
+    """Return the spells that an engine has counted: N of each, or the sums WEIGHT and SQUARE.
+
+    MISSING are those left out; a row of theirs counts nobody.
+    """
     n = frame[_frame.N].to_numpy().astype(np.float64)
     _refusals.check_total(asked.counts, float(n.sum()))
     weight = square = entry = None
@@ -100,17 +113,16 @@ def counted(frame: _frame.Frame, asked: Asked, by: Sequence[str]) -> Spells:
     if asked.entry is not None:
         entry = _widened(frame[ENTRY].to_numpy())
     event = frame[EVENT].to_numpy().astype(np.bool_)
-    rows = Rows(_widened(frame[DURATION].to_numpy()), event, entry, n, weight)
+    missing = frame[MISSING].to_numpy().astype(np.float64)
+    rows = Rows(_widened(frame[DURATION].to_numpy()), event, entry, n, weight, None, missing)
     return spells(frame, by, rows, square)
 
 
 # ---- rows ---------------------------------------------------------------------------------------
 
 
-def read_rows(
-    frame: _frame.Frame, asked: Asked, by: Sequence[str]
-) -> tuple[_frame.Frame, Rows, Wrong]:
-    """Return the rows that can be used, their spells, and what is wrong with the rows."""
+def read_rows(frame: _frame.Frame, asked: Asked) -> tuple[Rows, Wrong]:
+    """Return the spells of the rows that can be used, and what is wrong with the rows."""
     duration = _frame.quantities(frame[asked.duration], "duration")
     event, wrong = _events(frame[asked.event])
     entry = None
@@ -131,9 +143,11 @@ def read_rows(
         wrong[NO_WEIGHT] = _null(weight)
     lost = _any_of([wrong.get(name) for name in (NO_DURATION, NO_EVENT, NO_WEIGHT)])
     told = _told(frame, asked, {**wrong, LOST: lost})
+    kept = missing = None
     if lost is not None:
+        missing = np.where(lost, 1.0 if n is None else n, 0.0)
         kept = np.flatnonzero(~lost)
-        frame = _frame.rows(frame.select(list(dict.fromkeys([*by, *asked.named.values()]))), kept)
+        frame = _frame.rows(frame.select(list(dict.fromkeys(asked.named.values()))), kept)
         if frame[asked.duration].dtype.is_integer():  # as floats they were only to hold the nulls
             duration = _frame.quantities(frame[asked.duration], "duration")
         else:
@@ -142,10 +156,10 @@ def read_rows(
         entry, n, weight = (
             None if values is None else values[kept] for values in (entry, n, weight)
         )
-    made = Rows(_typed(duration, frame[asked.duration]), event, None, n, weight)
+    made = Rows(_typed(duration, frame[asked.duration]), event, None, n, weight, kept, missing)
     if entry is not None and asked.entry is not None:
         made = made._replace(entry=_typed(entry, frame[asked.entry]))
-    return frame, made, told
+    return made, told
 
 
 def _alike(rows: Rows) -> Rows:
@@ -258,16 +272,24 @@ def refuse(
 def spells(
     frame: _frame.Frame, by: Sequence[str], rows: Rows, square: FloatArray | None = None
 ) -> Spells:
-    """Return the distinct spells of rows; ``square`` where these are sums already."""
+    """Return the distinct spells of rows; ``square`` where these are sums already.
+
+    A group all of whose rows are left out is one of nobody.
+    """
     if square is None and rows.weight is not None:
         square = rows.weight * rows.weight
     if not by:
         alone = _frame.cells(frame, by)
-        return Spells(alone.keys, 1, *_cells(None, 1, _alike(rows), square))
+        total = 0.0 if rows.missing is None else rows.missing.sum()
+        missing = np.full(1, total).astype(np.int64)
+        return Spells(alone.keys, 1, missing, *_cells(None, 1, _alike(rows), square))
     groups = _frame.group(frame, by)
-    return Spells(
-        groups.keys, groups.size, *_cells(groups.codes, groups.size, _alike(rows), square)
-    )
+    missing = np.zeros(groups.size, dtype=np.int64)
+    if rows.missing is not None:
+        missing = _variance.sums(groups.codes, rows.missing, groups.size).astype(np.int64)
+    codes = groups.codes if rows.kept is None else groups.codes[rows.kept]
+    cells = _cells(codes, groups.size, _alike(rows), square)
+    return Spells(groups.keys, groups.size, missing, *cells)
 
 
 def _cells(

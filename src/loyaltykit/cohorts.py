@@ -172,9 +172,11 @@ def cohort_retention(
 
     .. math:: \sqrt{\frac{n}{n - 1} \sum_i (y_i - R x_i)^2} \Big/ \sum_i x_i
 
-    with Student's t of n - 1 degrees of freedom. It may pass 100, and is never cut off. Where the
-    start is 0 or less there is no ratio: null. Where nobody is active there is no error. Amounts
-    are skewed: the interval of some dozens of customers is too short, and one of a thousand good.
+    with Student's t of :math:`(\sum x_i)^2 / \sum x_i^2 - 1` degrees of freedom. It may pass 100,
+    and is never cut off. Where the start is 0 or less there is no ratio: null. Where nobody is
+    active there is no error. Amounts are skewed: the interval of some dozens of customers is too
+    short, and one of a thousand good. It is too short too where hardly any amount changes, as of
+    subscriptions: `revenue_retention` allows for that.
 
     Each interval speaks of one cell alone; the cells of a cohort hold the same people.
 

@@ -134,6 +134,8 @@ def compare(
 
     Rates of amounts are compared on `n_effective`, the customers that the amounts at the start are
     worth: grr as a share of so many, the others with one degree of freedom less, and not below two.
+    Their errors are those of the table's intervals: in `statistic`, no smaller than the gross rate
+    allows, in `std_error` the linearised ones.
     Rows of ``trailing=12`` overlap in all but one month: compare months that are twelve apart.
 
     Weighted tables are compared on their effective sizes, with Student's t and the degrees of
@@ -227,6 +229,7 @@ def _areas_compared(
 ) -> Any:
     """Return the table of comparisons of restricted means, which bring their errors along."""
     definition, unit = (_samples.constant(frame, name) for name in ("definition", "unit"))
+    horizon = _horizon(definition)
     method = "normal" if method is None else _checks.check_choice("method", method, ("normal",))
     rows, others = _chosen(_levels.read(frame, keys, across), reference, definition)
     if others is None:
@@ -238,7 +241,6 @@ def _areas_compared(
     n = _samples.integers(frame, "n")
     mean, error = _samples.estimates(frame)
     one, other = (_differences.Means(mean[at], error[at], n[at]) for at in (rows, others))
-    horizon = float(_estimates.part_of(definition, "horizon"))
     outcome = _differences.normal(one, other, pivot, horizon)
     columns = {
         "metric": _results.AREA,
@@ -257,6 +259,22 @@ def _areas_compared(
         "definition": definition,
     }
     return _difference_table(frame, keys, across, rows, others, columns)
+
+
+def _horizon(definition: object) -> float:
+    """Return the horizon that a definition names; refuse one that names none."""
+    try:
+        named = float(_estimates.part_of(str(definition), "horizon"))
+    except ValueError:
+        named = 0.0
+    if not 0.0 < named < np.inf:
+        msg = (
+            f"result holds the definition {definition!r}, which names no horizon up to which its "
+            f"means of the metric {_results.AREA} were taken. Write it as restricted_mean does, "
+            "'horizon=20'."
+        )
+        raise ParameterError(msg)
+    return named
 
 
 def _other_keys(frame: _frame.Frame, across: str) -> list[str]:
@@ -359,7 +377,11 @@ def _compared(
         pivot = pivot._replace(df=np.minimum(one.weighted.df, other.weighted.df))
     if method == "welch":
         means = [
-            _differences.Means(np.where(fits, estimate, np.nan), error, _size(side))
+            _differences.Means(
+                np.where(fits, estimate, np.nan),
+                _samples.error_of_limits(side, error),
+                _size(side),
+            )
             for estimate, error, side in zip(estimates, errors, sides, strict=True)
         ]
         widest = _width(one.definition) if kind == _estimates.MEAN else np.inf

@@ -69,7 +69,8 @@ def logrank(
         How the p-values of pairs are adjusted for their number: Holm for a few comparisons,
         Benjamini and Hochberg for screening many.
     errors : {"raise", "coerce"}, optional
-        Whether rows without a duration or an event code are refused, or left out with a warning.
+        Whether rows without a duration or an event code are refused, or left out with a warning. A
+        group of which all are left out has n = 0, and no part in the test.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from loyaltykit import _checks, _frame, _horizons, _intervals, _results, _spells
 from loyaltykit.errors import ParameterError
 
 _METHOD, _UNIT = "normal", "duration"
+_MOST = 1e50  # of a horizon: its square over that of a weight is still a number
 
 
 def restricted_mean(
@@ -64,15 +65,15 @@ def restricted_mean(
         Confidence level of the interval, between 0 and 1.
     errors : {"raise", "coerce"}, optional
         Whether rows without a duration, an event code or a weight are refused, or left out with a
-        warning.
+        warning and counted in n_missing. A group of which all are left out has n = 0.
 
     Returns
     -------
     DataFrame
         A row per group, in the engine of `data` (pandas for lazy and distributed ones): the keys,
-        metric, n (customers), n_missing (0), events (those up to the horizon), estimate,
-        std_error, ci_low, ci_high, confidence_level, method ("normal"), unit ("duration"),
-        definition.
+        metric, n (customers), n_missing (those left out), events (those up to the horizon),
+        estimate, std_error, ci_low, ci_high, confidence_level, method ("normal"), unit
+        ("duration"), definition.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def restricted_mean(
        n  events  estimate  std_error
     0  4       2      7.25      1.606
     """
-    until = _checks.check_positive("horizon", horizon)
+    until = _check_horizon(horizon)
     level = _checks.check_confidence_level(confidence_level)
     spells = _spells.read(
         data,
@@ -170,7 +171,7 @@ def restricted_mean(
     columns: dict[str, Any] = {
         "metric": _results.AREA,
         "n": n,
-        "n_missing": np.zeros(spells.size, dtype=np.int64),
+        "n_missing": spells.missing,
         "events": events,
         "estimate": area.estimate,
         "std_error": area.std_error,
@@ -182,6 +183,18 @@ def restricted_mean(
         "definition": _results.horizon_definition(until),
     }
     return _frame.table(spells.keys, columns, spells.size)
+
+
+def _check_horizon(value: object) -> float:
+    """Return a horizon whose square a computer holds, as the error needs it."""
+    horizon = _checks.check_positive("horizon", value)
+    if not 1.0 / _MOST <= horizon <= _MOST:
+        msg = (
+            f"horizon={horizon:g} is beyond what can be squared: take one from {1.0 / _MOST:g} to "
+            f"{_MOST:g}. Count durations in a unit that makes ordinary numbers of them."
+        )
+        raise ParameterError(msg)
+    return horizon
 
 
 def _check_observed(area: _horizons.Area, horizon: float) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loyaltykit import _checks, _drawing, _frame, _language, _results
+from loyaltykit import _checks, _dots, _drawing, _frame, _language, _results
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
-from loyaltykit._curve_plots import retention_curves, trend
+from loyaltykit._curve_plots import retention_curves
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 from loyaltykit._survival_plots import survival
+from loyaltykit._trend_plots import trend
 from loyaltykit._waterfall_plots import change_waterfall, revenue_bridge
 
 if TYPE_CHECKING:
@@ -44,9 +45,6 @@ SHARES = {
 
 # Compare and survival tables lack one of these: their interval is not that of an estimate.
 _NEEDED = ("metric", "n", "n_missing", *_results.ESTIMATES, *_results.WORDS)
-_VALUES = {"points": "{:+.0f}", "percent": "{:.1f}%", "scale_points": "{:.2f}"}
-# No axis goes beyond what a unit can be, unless the data do.
-_BOUNDS = {"points": (-100.0, 100.0), "percent": (0.0, 100.0)}
 
 _SHARES_END, _SCORES_START = 0.60, 0.67  # of the width of the Axes
 
@@ -101,7 +99,7 @@ def nps_bars(result: Any, *, language: Language = "en", ax: Axes | None = None) 
     _stack(ax, counts, language)
     scores = ax.inset_axes((_SCORES_START, 0.0, 1 - _SCORES_START, 1.0), sharey=ax)
     scores.tick_params(axis="y", labelleft=False)
-    _dots(scores, table)
+    _dots.draw(scores, table)
     scores.set_xlabel(table.axis.replace(" (", "\n("))  # in two lines it fits below the panel
     ax.set_title("Net Promoter Score")
     return ax
@@ -153,7 +151,7 @@ def estimates(result: Any, *, language: Language = "en", ax: Axes | None = None)
     _checks.check_result(frame.columns, _NEEDED, "a metric function")
     table = _drawing.read(frame, language)
     ax = _drawing.prepared(ax, table.labels, width=7.0, language=language)
-    _dots(ax, table)
+    _dots.draw(ax, table)
     ax.set_title(table.name)
     return ax
 
@@ -180,43 +178,3 @@ def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray], language: str) -> N
     ax.spines["bottom"].set_bounds(0, 100)
     colours = {name: colour for name, (colour, _) in SHARES.items()}
     _drawing.legend(ax, colours, _SHARES_END / 2, language=language)
-
-
-def _dots(ax: Axes, table: _drawing.Rows) -> None:
-    """Draw the estimates with their intervals, and write the values at the right."""
-    lined = np.flatnonzero(~np.isnan(table.low) & ~np.isnan(table.high))
-    ax.hlines(lined, table.low[lined], table.high[lined], color=_drawing.BLUE, linewidth=2)
-    rows = np.flatnonzero(~np.isnan(table.estimate))
-    form = _VALUES.get(table.unit, "{:.3g}")
-    for row in rows.tolist():
-        fill = ax.get_facecolor() if table.partial[row] else _drawing.BLUE
-        # Not clipped: a dot at 100 % stays whole.
-        ax.plot(
-            table.estimate[row], row, "o", color=_drawing.BLUE, markerfacecolor=fill, clip_on=False
-        )
-    values = table.estimate[rows].tolist()
-    _drawing.beside(
-        ax, rows, [_drawing.value_text(value, form, table.language) for value in values]
-    )
-    ax.set_xlim(*_limits(table))
-    if not len(rows):
-        ax.set_xticks([])
-    _drawing.number_ticks(ax.xaxis, table.language)
-    ax.set_xlabel(table.axis)
-    _drawing.tidy(ax)
-    ax.grid(axis="y", color=_drawing.GUIDE, linewidth=0.6)
-    ax.set_axisbelow(True)
-    if table.unit == "points":
-        ax.axvline(0, color=_drawing.LINE, linewidth=1, zorder=1)
-
-
-def _limits(table: _drawing.Rows) -> tuple[float, float]:
-    """Return the ends of the axis: those of the data with some air, within what the unit can be."""
-    values = np.concatenate([table.estimate, table.low, table.high])
-    values = values[~np.isnan(values)]
-    if table.unit == "points" or not len(values):
-        values = np.append(values, 0.0)
-    low, high = float(values.min()), float(values.max())
-    air = 0.06 * (high - low) or 1.0
-    floor, ceiling = _BOUNDS.get(table.unit, (-np.inf, np.inf))
-    return max(low - air, min(low, floor)), min(high + air, max(high, ceiling))

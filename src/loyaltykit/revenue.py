@@ -190,11 +190,17 @@ def revenue_retention(
     .. math:: se^2 = \frac{n}{n - 1} \frac{\sum (e - R s)^2}{(\sum s)^2},
 
     and Student's t with :math:`n_{eff} - 1` degrees of freedom, null below one; with n - 1 it would
-    be too short, as `docs/methods.md` shows. The lower limit is not below 0. Where all customers
-    have the same ratio there is no spread to tell an error by: it is null. Where few customers
-    change at all, as in a quiet month, the error knows too little of those who might have, and the
-    interval of the net rate is too short: read that of the gross rate beside it. The bootstrap is
-    shorter than either of them where few customers are large.
+    be too short. In a quiet month hardly any customer changes, and this error knows those alone who
+    did: the interval takes none below that of the gross rate g with two customers more who stay,
+    and two who leave [6]_,
+
+    .. math:: se_{min}^2 = \frac{\tilde g (1 - \tilde g)}{n_{eff} + 4}, \quad
+        \tilde g = \frac{g \, n_{eff} + 2}{n_{eff} + 4}.
+
+    The column std_error is the linearised one, null where all customers have the same ratio. The
+    lower limit is not below 0. The bootstrap knows nothing of those who might have changed, and is
+    shorter than either interval where few customers are large. `docs/methods.md` shows how often
+    all of them hold the truth.
 
     Earned growth is the net rate, and what referred new customers pay at the end in percent of the
     start, less 100 [1]_; its authors take a year against the one before. Not of all new customers'
@@ -220,6 +226,9 @@ def revenue_retention(
     .. [4] Chargify, "Churn analytics", https://help.chargify.com/reports/churn-analytics.html
     .. [5] SaaS Capital, "2019 SaaS retention benchmarks",
        https://www.edocr.com/v/yol7ozkn/techcelerate/2019-saas-retention-benchmarks
+    .. [6] Agresti, A. and Coull, B. A. (1998). Approximate is better than "exact" for interval
+       estimation of binomial proportions. The American Statistician 52(2), 119-126.
+       https://doi.org/10.1080/00031305.1998.10480550
 
     Examples
     --------

@@ -62,7 +62,7 @@ def survival_curve(
         Confidence level of the pointwise interval, between 0 and 1.
     errors : {"raise", "coerce"}, optional
         Whether rows without a duration, an event or a weight are refused, or left out with a
-        warning.
+        warning. A group of which all are left out stays, as one of nobody.
 
     Returns
     -------
