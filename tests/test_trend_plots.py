@@ -283,7 +283,7 @@ def test_nothing_observed_and_no_rows() -> None:
 def test_long_labels_of_low_axes_are_broken() -> None:
     _, ax = plt.subplots(figsize=(3, 2), layout="constrained")
     plot.trend(metric({"a": [50.0, 60.0]}), ax=ax)
-    assert ax.get_ylabel() == "Retention rate, percent\n(95% interval)"
+    assert ax.get_ylabel() == "Retention rate,\npercent\n(95% interval)"
 
 
 def test_wrong_trends_are_refused() -> None:

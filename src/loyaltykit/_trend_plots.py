@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _curves, _drawing, _frame, _language, _results
+from loyaltykit import _calendar, _checks, _curves, _drawing, _fitting, _frame, _language, _results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,8 +118,7 @@ def trend(result: Any, *, language: Language = "en", ax: Axes | None = None) -> 
     _period_ticks(ax, frame, place, freq, definition)
     _drawing.number_ticks(ax.yaxis, language)
     ax.set_xlabel(_notes(frame, curves, language))
-    _drawing.fit_height(ax)
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- reading ------------------------------------------------------------------------------------
