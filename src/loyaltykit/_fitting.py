@@ -45,7 +45,8 @@ def fit(ax: Axes) -> Axes:
     for axes in (ax, *panels):
         _thin(axes)
     for axes in (ax, *ax.child_axes):
-        _break(axes.yaxis.label, 1.1 * axes.get_window_extent().height, upright=True)
+        reach = 2 * _drawing.font_size("medium") * ax.figure.dpi / 72  # a little beyond
+        _break(axes.yaxis.label, axes.get_window_extent().height + reach, upright=True)
     if legend is not None and _is_below(legend):
         _place(ax, legend, room)
     return ax
