@@ -43,7 +43,8 @@ def texts(panel: Any) -> list[str]:
 
 def test_a_panel_per_name_and_a_row_per_group() -> None:
     ax = lk.plot.scorecard(card())
-    nps, csat = ax.child_axes
+    panels: list[Any] = list(ax.child_axes)
+    nps, csat = panels
     assert [nps.get_title("left"), csat.get_title("left")] == ["NPS", "CSAT"]
     names = [label.get_text() for label in nps.get_yticklabels()]
     assert names == ["SECTOR", "B2B", "B2C", "TIER", "new", "loyal", "", "total"]
@@ -54,8 +55,8 @@ def test_a_panel_per_name_and_a_row_per_group() -> None:
     assert texts(ax)[-1].endswith("clear change from the period before")
     dots = next(line for line in nps.lines if line.get_marker() == "o")
     before = next(line for line in nps.lines if line.get_marker() == "|")
-    assert list(dots.get_ydata()) == [1, 2, 7]
-    assert list(before.get_xdata())[:2] == [0.0, 50.0]
+    assert dots.get_ydata().tolist() == [1, 2, 7]
+    assert before.get_xdata().tolist()[:2] == [0.0, 50.0]
 
 
 def test_in_indonesian() -> None:

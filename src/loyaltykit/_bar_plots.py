@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame, _language, _results
+from loyaltykit import _checks, _drawing, _fitting, _frame, _language, _results
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def customer_flow(result: Any, *, language: Language = "en", ax: Axes | None = N
     ax.set_xlim(-0.6, max(len(labels), 1) - 0.4)
     _periods(ax, labels, partial, language)
     _ends(ax, end, heights[0], language)
-    return ax
+    return _fitting.fit(ax)
 
 
 def inactivity_gap(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
@@ -187,7 +187,7 @@ def inactivity_gap(result: Any, *, language: Language = "en", ax: Axes | None = 
         ax.axvline(gap[place], color="black", linewidth=1.2, zorder=3)
         panel.axvline(gap[place], color="black", linewidth=1.2, zorder=3)
     _note(ax, note, gap[proposed])
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- flows --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _curves, _drawing, _frame, _language
+from loyaltykit import _checks, _curves, _drawing, _fitting, _frame, _language
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def retention_curves(result: Any, *, language: Language = "en", ax: Axes | None 
     ax.set_title(title if curves else "", parse_math=False)
     _curves.draw(ax, curves, language, banded=banded, ordered=several == ["cohort"])
     _ages(ax, curves, definition, language, banded=banded)
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- reading ------------------------------------------------------------------------------------

@@ -340,6 +340,16 @@ def row_label(name: str, note: str) -> str:
     return textwrap.fill(f"{name} {hard}", _LABEL_WIDTH).replace("\xa0", " ")
 
 
+def narrower(ax: Axes, labels: list[str]) -> list[str]:
+    """Return the labels of rows in shorter lines, where there is no room for the usual ones."""
+    most = int(0.4 * cell(ax).width * 72 / ax.figure.dpi / (0.56 * font_size("medium")))
+    if most >= _LABEL_WIDTH:
+        return labels
+    # The first words of a note stay together.
+    texts = [label.replace("\n", " ").replace("(n = ", "(n\xa0=\xa0") for label in labels]
+    return [textwrap.fill(text, max(most, 10)).replace("\xa0", " ") for text in texts]
+
+
 def line_name(name: str, note: str) -> str:
     """Return the name of a line and its note, for a legend."""
     label = row_label(name, note)
@@ -375,6 +385,7 @@ def prepared(ax: Axes | None, labels: list[str], *, width: float, language: str 
     """Return the Axes with a labelled place for each row."""
     most = max((label.count("\n") + 1 for label in labels), default=1)
     ax = opened(ax, width, 8.5 + (1.3 + 1.3 * most) * max(len(labels), 1))
+    labels = narrower(ax, labels)
     # Names are text: the dollars of "$10 to $20" enclose no formula.
     ax.set_yticks(range(len(labels)), labels, parse_math=False)
     ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)
@@ -414,12 +425,25 @@ def extent(ax: Axes) -> tuple[float, float]:
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
 
 
-def fit_height(ax: Axes) -> None:
-    """Break the label of the vertical axis before what stands in brackets, if it is too long."""
-    text, size = ax.get_ylabel(), float(ax.yaxis.label.get_fontsize())
-    room = extent(ax)[1] + 2 * size  # it may reach a little beyond
-    if 0.56 * len(text) * size > room:
-        ax.set_ylabel(text.replace(" (", "\n(", 1))
+def cell(ax: Axes) -> Any:
+    """Return the part of the figure, in pixels, that the Axes and all around it may take."""
+    from matplotlib.transforms import Bbox
+
+    figure: Any = ax.figure
+    spec = ax.get_subplotspec()
+    if spec is None:
+        return figure.bbox
+    grid = spec.get_gridspec()
+    wide, high = figure.bbox.width / grid.ncols, figure.bbox.height / grid.nrows
+    left, top = (
+        figure.bbox.x0 + spec.colspan.start * wide,
+        figure.bbox.y1 - spec.rowspan.start * high,
+    )
+    right, low = (
+        figure.bbox.x0 + spec.colspan.stop * wide,
+        figure.bbox.y1 - spec.rowspan.stop * high,
+    )
+    return Bbox.from_extents(left, low, right, top)
 
 
 def font_size(name: str) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loyaltykit import _checks, _dots, _drawing, _frame, _language
+from loyaltykit import _checks, _dots, _drawing, _fitting, _frame, _language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def differences(result: Any, *, language: Language = "en", ax: Axes | None = Non
         said = _ADJUSTED[adjust]
         ax.set_title(f"{name}\n{_language.say(said, language, number=number)}")
         _legend(ax, level, language)
-    return ax
+    return _fitting.fit(ax)
 
 
 def _labels(frame: _frame.Frame, language: str) -> list[str]:

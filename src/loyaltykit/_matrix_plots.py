@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame, _language
+from loyaltykit import _checks, _drawing, _fitting, _frame, _language
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def cohort_heatmap(result: Any, *, language: Language = "en", ax: Axes | None = 
     for axis, texts, room in ((ax.xaxis, columns, cell[0]), (ax.yaxis, labels, cell[1])):
         step = _drawing.step_of(len(texts), room * len(texts), _need(axis, texts), definition)
         axis.set_ticks(range(0, len(texts), step), texts[::step], parse_math=False)
-    return ax
+    return _fitting.fit(ax)
 
 
 def tier_transitions(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
@@ -223,7 +223,7 @@ def tier_transitions(result: Any, *, language: Language = "en", ax: Axes | None 
     cell = _draw(ax, grid, unit, language, sign="%")
     _wrap(ax, columns, cell[0])
     _outline(ax, [(row, after.index(t)) for row, t in enumerate(before) if t in after])
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -299,6 +299,7 @@ def _opened(
     width = max(min(cell * across, 11.0), 3.6) + longest * 0.6 / inch + 1.0
     lines = max(min((0.9 + 1.3 * most) * rows, 10 * inch), 3.0)
     ax = _drawing.opened(ax, width, lines + 1.2 * deep + 9.5)
+    labels[:] = _drawing.narrower(ax, labels)  # the caller thins them
     for axis, texts in ((ax.xaxis, columns), (ax.yaxis, labels)):
         # Names are text: the dollars of "$10 to $20" enclose no formula.
         axis.set_ticks(range(len(texts)), texts, parse_math=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _frame, _language, _results, _survival
+from loyaltykit import _checks, _drawing, _fitting, _frame, _language, _results, _survival
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ def survival(
     if not at_risk:
         _drawing.line_legend(ax, drawn, length=_SAMPLE)
     _durations(ax, curves, drawn if at_risk else [], language)
-    _drawing.fit_height(ax)
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- reading ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _curves, _drawing, _frame, _language, _results
+from loyaltykit import _calendar, _checks, _curves, _drawing, _fitting, _frame, _language, _results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +58,9 @@ def trend(result: Any, *, language: Language = "en", ax: Axes | None = None) -> 
 
     Notes
     -----
+    Below the periods of one line stands how many each of them rests on; the names of several lines
+    say from how few to how many.
+
     A band is the confidence interval of each period alone. Up to four lines have one; an estimate
     between two gaps has a stroke. Periods stand as far apart as in the calendar. A line is parted
     at a period that the table holds for another group only; it runs on over those that it holds for
@@ -76,8 +79,8 @@ def trend(result: Any, *, language: Language = "en", ax: Axes | None = None) -> 
     >>> ax = lk.plot.trend(lk.nps(answers, "score", time="day"))
     >>> ax.lines[0].get_ydata().round(1).tolist()
     [33.3, 33.3]
-    >>> [label.get_text() for label in ax.get_xticklabels()]
-    ['2026-01', '2026-02']
+    >>> [label.get_text().splitlines() for label in ax.get_xticklabels()]
+    [['2026-01', 'n = 3'], ['2026-02', 'n = 3']]
     """
     _language.check_language(language)
     frame = _frame.open_frame(result, "result")
@@ -115,11 +118,10 @@ def trend(result: Any, *, language: Language = "en", ax: Axes | None = None) -> 
     always = [REFERENCES["nrr"]] if "nrr" in metrics else []
     _curves.scale(ax, np.append(whole if len(whole) else running, always), running)
     _references(ax, {unit, *metrics})
-    _period_ticks(ax, frame, place, freq, definition)
+    _period_ticks(ax, frame, place, freq, definition, language if len(curves) == 1 else "")
     _drawing.number_ticks(ax.yaxis, language)
     ax.set_xlabel(_notes(frame, curves, language))
-    _drawing.fit_height(ax)
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -230,16 +232,22 @@ def _notes(frame: _frame.Frame, curves: list[_curves.Curve], language: str) -> s
 
 
 def _period_ticks(
-    ax: Axes, frame: _frame.Frame, place: IntArray, freq: str, definition: str
+    ax: Axes, frame: _frame.Frame, place: IntArray, freq: str, definition: str, language: str
 ) -> None:
-    """Name the periods, as many as there is room for."""
+    """Name the periods, as many as there is room for; of one line, with a language, with its n."""
     texts = _drawing.key_texts(_frame.python_values(frame["period"]), "period", definition)
     places, rows = np.unique(place, return_index=True)
     ax.set_xlim(places[0] - 0.4, places[-1] + 0.4)
     named = [texts[row] for row in rows.tolist()]
+    longest = max(map(len, named))
+    if language:
+        sizes = _drawing.floats(frame, "n")[rows].tolist()
+        below = ["" if np.isnan(n) else _language.number(n, "n = {:,.0f}", language) for n in sizes]
+        named = [f"{text}\n{n}".rstrip() for text, n in zip(named, below, strict=True)]
+        longest = max(longest, *map(len, below))
     ax.set_xticks(places, named, parse_math=False)
     span = int(places[-1] - places[0]) + 1
-    need = (0.64 * max(map(len, named)) + 0.8) * _drawing.font_size("medium")
+    need = (0.64 * longest + 0.8) * _drawing.font_size("medium")
     step = _drawing.step_of(span, _drawing.extent(ax)[0], need, f"freq={freq}")
     shown: list[int] = []
     for i, at in enumerate(places.tolist()):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _calendar, _checks, _drawing, _frame, _language, _results
+from loyaltykit import _calendar, _checks, _drawing, _fitting, _frame, _language, _results
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def change_waterfall(result: Any, *, language: Language = "en", ax: Axes | None 
     ax.set_xlabel(f"{change}, {_language.word(unit, language)}" if metric else "")
     _drawing.number_ticks(ax.xaxis, language)
     ax.set_title(textwrap.fill(f"{name}: {title}", 60) if metric else "", parse_math=False)
-    return ax
+    return _fitting.fit(ax)
 
 
 def revenue_bridge(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
@@ -243,7 +243,7 @@ def revenue_bridge(result: Any, *, language: Language = "en", ax: Axes | None = 
     if not len(rows):
         ax.set(xticks=[])
         _drawing.say_empty(ax, language, "no known start")
-    return ax
+    return _fitting.fit(ax)
 
 
 # ---- changes ------------------------------------------------------------------------------------

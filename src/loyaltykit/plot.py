@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loyaltykit import _checks, _dots, _drawing, _frame, _language, _results
+from loyaltykit import _checks, _dots, _drawing, _fitting, _frame, _language, _results
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
 from loyaltykit._curve_plots import retention_curves
 from loyaltykit._forest_plots import differences
@@ -106,7 +106,7 @@ def nps_bars(result: Any, *, language: Language = "en", ax: Axes | None = None) 
     _dots.draw(scores, table)
     scores.set_xlabel(table.axis.replace(" (", "\n("))  # in two lines it fits below the panel
     ax.set_title("Net Promoter Score")
-    return ax
+    return _fitting.fit(ax)
 
 
 def estimates(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
@@ -157,7 +157,7 @@ def estimates(result: Any, *, language: Language = "en", ax: Axes | None = None)
     ax = _drawing.prepared(ax, table.labels, width=7.0, language=language)
     _dots.draw(ax, table)
     ax.set_title(table.name)
-    return ax
+    return _fitting.fit(ax)
 
 
 def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray], language: str) -> None:
