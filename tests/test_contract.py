@@ -23,7 +23,7 @@ PUBLIC = {
     *("rake", "design_effect", "one_answer", "compare_paired"),
     *("attach_segments", "loyalty_tier", "pool", "compare"),
     *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
-    *("scorecard", "scorecard_matrix", "to_records"),
+    *("scorecard", "scorecard_html", "scorecard_matrix", "to_records"),
     *("explain_change", "quick_ratio", "survival_curve", "survival_quantile"),
     *("logrank", "restricted_mean", "revenue_retention"),
 }
@@ -46,6 +46,7 @@ POSITIONAL = {
     "customer_lifetimes": ["data", "customer", "time"],
     "inactivity_gap": ["data", "customer", "time"],
     "cohort_matrix": ["result", "values"],
+    "scorecard_html": ["card"],
     "scorecard_matrix": ["card", "values"],
     "attach_segments": ["data", "segments"],
     "rake": ["data", "targets"],

@@ -229,6 +229,7 @@ CALLS: dict[str, Call] = {
     "cohort_matrix": of_table(lk.cohort_matrix, COHORTS),
     "scorecard": of_table(lk.scorecard, NPS),
     "scorecard_matrix": of_table(lk.scorecard_matrix, lambda engine: lk.scorecard(NPS(engine))),
+    "scorecard_html": of_table(lk.scorecard_html, lambda engine: lk.scorecard(NPS(engine))),
     "to_records": of_table(lk.to_records, NPS),
     "plot.nps_bars": of_table(lk.plot.nps_bars, NPS),
     "plot.estimates": of_table(lk.plot.estimates, NPS),
@@ -243,6 +244,10 @@ CALLS: dict[str, Call] = {
     "plot.survival": of_table(lk.plot.survival, lasting),
     "plot.revenue_bridge": of_table(lk.plot.revenue_bridge, recurring),
     "plot.trend": of_table(lk.plot.trend, recurring),
+    "plot.differences": of_table(
+        lk.plot.differences, lambda engine: lk.compare(NPS(engine), "sector")
+    ),
+    "plot.scorecard": of_table(lk.plot.scorecard, lambda engine: lk.scorecard(NPS(engine))),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
     "ces_from_counts": of_counts(lk.ces_from_counts),

@@ -822,6 +822,7 @@ RESULT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "explain_change": lambda table: lk.explain_change(table, "wave", reference=1, segment="sector"),
     "scorecard": lk.scorecard,
     "scorecard_matrix": lk.scorecard_matrix,
+    "scorecard_html": lk.scorecard_html,
     "cohort_matrix": lk.cohort_matrix,
     "to_records": lk.to_records,
     "plot.nps_bars": lk.plot.nps_bars,
@@ -832,6 +833,8 @@ RESULT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "plot.customer_flow": lk.plot.customer_flow,
     "plot.tier_transitions": lk.plot.tier_transitions,
     "plot.inactivity_gap": lk.plot.inactivity_gap,
+    "plot.differences": lk.plot.differences,
+    "plot.scorecard": lk.plot.scorecard,
 }
 
 

@@ -25,6 +25,7 @@ from loyaltykit.precounted import (
 )
 from loyaltykit.records import to_records
 from loyaltykit.repeats import compare_paired, one_answer
+from loyaltykit.reports import scorecard_html
 from loyaltykit.retention import churn_rate, retention_rate
 from loyaltykit.revenue import revenue_retention
 from loyaltykit.scorecards import scorecard, scorecard_matrix
@@ -78,6 +79,7 @@ __all__ = [
     "revenue_retention",
     "rfm",
     "scorecard",
+    "scorecard_html",
     "scorecard_matrix",
     "survival_curve",
     "survival_quantile",

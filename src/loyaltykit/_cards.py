@@ -41,6 +41,9 @@ class Entry(NamedTuple):
     high: float
     confidence_level: float
     unit: str
+    definition: str
+    method: str
+    as_of: str | None
     change: Change | None
 
     @property
@@ -89,7 +92,7 @@ def _entry(row: dict[str, Any]) -> Entry:
     change = None
     if row.get("reference") is not None:
         change = Change(_day(row["reference"]), *(_float(row[name]) for name in _CHANGES))
-    period = row.get("period")
+    period = row.get("period")  # text or a date, as the engine has it
     return Entry(
         name=row["name"],
         group=(row["dimension"], row["level"]),
@@ -103,6 +106,9 @@ def _entry(row: dict[str, Any]) -> Entry:
         high=high,
         confidence_level=_float(row["confidence_level"]),
         unit=row["unit"],
+        definition=row["definition"],
+        method=row["method"],
+        as_of=None if row.get("as_of") is None else _day(row["as_of"]),
         change=change,
     )
 

@@ -140,6 +140,41 @@ INDONESIAN: Final[dict[str, str]] = {
     "tier": "tingkat loyalitas",
     "relationship": "hubungan",
     "channel": "kanal",
+    # Pages.
+    "Customer scorecard": "Kartu skor pelanggan",
+    "Estimates with intervals and base sizes.": (
+        "Estimasi dengan interval dan banyaknya jawaban atau pelanggan."
+    ),
+    "The latest periods that are observed in full.": "Periode terakhir yang teramati penuh.",
+    "Observed until {day}.": "Teramati sampai {day}.",
+    "Lines are intervals; every panel has an axis of its own.": (
+        "Garis adalah interval; setiap panel punya sumbu sendiri."
+    ),
+    "change not known": "perubahan tidak diketahui",
+    "no clear change ({by})": "belum jelas berubah ({by})",
+    "clear rise": "naik dengan jelas",
+    "clear fall": "turun dengan jelas",
+    "All periods: {count} rows": "Semua periode: {count} baris",
+    "name": "nama",
+    "group": "kelompok",
+    "period": "periode",
+    "estimate": "estimasi",
+    "interval": "interval",
+    "change": "perubahan",
+    "How to read this": "Cara membaca",
+    "Definitions": "Definisi",
+    "The range below a number holds the true value in {level}% of such surveys or periods.": (
+        "Rentang di bawah angka memuat nilai sebenarnya pada {level}% survei atau periode seperti "
+        "ini."
+    ),
+    "n is how many answers or customers a number rests on.": (
+        "n adalah banyaknya jawaban atau pelanggan di balik angka itu."
+    ),
+    "A clear rise or fall is more than chance would explain; without one, nothing is shown to have "
+    "moved.": (
+        "Naik atau turun dengan jelas berarti lebih dari sekadar kebetulan; tanpa itu, perubahan "
+        "belum terbukti."
+    ),
     # Changes and revenue.
     "Change in {name}": "Perubahan {name}",
     "Total change": "Perubahan total",

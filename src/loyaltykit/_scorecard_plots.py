@@ -71,6 +71,11 @@ def scorecard(card: Any, *, language: Language = "en", ax: Axes | None = None) -
     read = _cards.read(card)
     width, height = size(read)
     ax = _drawing.opened(ax, width, height * 72 / _drawing.font_size("medium"))
+    return draw(ax, read, language)
+
+
+def draw(ax: Axes, read: _cards.Card, language: str) -> Axes:
+    """Draw a card that was read before."""
     ax.set_axis_off()
     if not read.entries:
         _drawing.say_empty(ax, language)
@@ -92,7 +97,7 @@ def scorecard(card: Any, *, language: Language = "en", ax: Axes | None = None) -
         _panel(panel, read, name, labels if place == 0 else None, language)
     if any(entry.is_clear for entry in read.now.values()):
         note = _language.say("clear change from the period before", language)
-        ax.text(0, 0, f"{UP}{DOWN} {note}", fontsize="small", va="bottom", transform=ax.transAxes)
+        ax.text(0, 0, f"{UP}{DOWN} {note}", fontsize="small", va="top", transform=ax.transAxes)
     return ax
 
 
