@@ -286,7 +286,7 @@ def outcome(engine: Engine, name: str) -> str:
     plt.close("all")
     frame = engine.frame(ANSWERS)
     if engine.is_eager:
-        own = (type(frame), type(frame["sector"]), list, float, mpl.axes.Axes)
+        own = (type(frame), type(frame["sector"]), list, str, float, mpl.axes.Axes)
         assert isinstance(result, own), f"{name} of {engine.name} gave {type(result)}"
         return "in memory"
     if type(result) is type(frame):

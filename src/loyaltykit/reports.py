@@ -8,7 +8,7 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from loyaltykit import _cards, _checks, _drawing, _language, _scorecard_plots
+from loyaltykit import _cards, _checks, _drawing, _language, _panels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +177,7 @@ def _level(group: _cards.Group, language: str) -> str:
 
 def _head(read: _cards.Card, name: str, language: str) -> str:
     entries = [one for one in read.entries if one.name == name]
-    title = _scorecard_plots.title(entries, name, language)
+    title = _panels.title(entries, name, language)
     period = read.latest[name]
     about = ", ".join([_language.word(entries[0].unit, language), *([period] if period else [])])
     return f'<th scope="col">{_text(title)}<br><small>{_text(about)}</small></th>'
@@ -213,14 +213,14 @@ def _change(entry: _cards.Entry, language: str) -> str:
     change = entry.change
     if change is None:
         return ""
-    by = _scorecard_plots.change_text(entry, language)
+    by = _panels.change_text(entry, language)
     if not by:
         return f"<span>{_text(_language.say('change not known', language))}</span>"
     if not entry.is_clear:
         said = _language.say("no clear change ({by})", language, by=by)
         return f"<span>{_text(said)}</span>"
     rises = change.difference > 0
-    mark, kind = (_scorecard_plots.UP, "rise") if rises else (_scorecard_plots.DOWN, "fall")
+    mark, kind = (_panels.UP, "rise") if rises else (_panels.DOWN, "fall")
     word = _language.word("clear rise" if rises else "clear fall", language)
     return f'<span class="{kind}">{mark} {_text(by)} {_text(word)}</span>'
 
@@ -230,8 +230,8 @@ def _picture(read: _cards.Card, language: str) -> str:
     from matplotlib.figure import Figure
 
     # Not by pyplot: a service has no windows, and figures that it keeps would pile up.
-    figure = Figure(figsize=_scorecard_plots.size(read), layout="constrained")
-    _scorecard_plots.draw(figure.subplots(), read, language)
+    figure = Figure(figsize=_panels.size(read), layout="constrained")
+    _panels.draw(figure.subplots(), read, language)
     target = io.BytesIO()
     figure.savefig(target, format="png", dpi=_DPI)
     return base64.b64encode(target.getvalue()).decode("ascii")
@@ -266,7 +266,7 @@ def _cells(entry: _cards.Entry, language: str) -> list[str]:
         ),
         _number(entry.estimate, entry.unit, language) if known else "",
         _between(entry.low, entry.high, entry.unit, language),
-        _scorecard_plots.change_text(entry, language),
+        _panels.change_text(entry, language),
         ""
         if entry.change is None or math.isnan(entry.change.p)
         else _language.number(entry.change.p, "{:.3f}", language),
