@@ -363,7 +363,7 @@ def nps_of_large_counts(engine: Engine) -> Any:
     return lk.nps(frame, "nps", counts="n")
 
 
-def survey_periods(freq: str) -> Case:
+def survey_periods(freq: Any) -> Case:
     def make(engine: Engine) -> Any:
         frame = engine.frame(ANSWERS)
         return lk.tally(frame, "nps", time="day", freq=freq, scale=(0, 10))
@@ -371,7 +371,7 @@ def survey_periods(freq: str) -> Case:
     return make
 
 
-def survey_moments(kind: pa.DataType, freq: str) -> Case:
+def survey_moments(kind: pa.DataType, freq: Any) -> Case:
     """Times just before and at midnight, before 1970 as well."""
 
     def make(engine: Engine) -> Any:
@@ -389,7 +389,7 @@ def survey_moments(kind: pa.DataType, freq: str) -> Case:
     return make
 
 
-def survey_texts(freq: str) -> Case:
+def survey_texts(freq: Any) -> Case:
     def make(engine: Engine) -> Any:
         texts = ["2024-12-29", "2024-12-30 07:30", "2025-01-01T00:00:01", " 1969-12-31", "20250101"]
         frame = engine.frame({"csat": [1, 2, 3, 4, 5], "time": texts})
@@ -522,11 +522,11 @@ def nps_of_a_weighted_tally(engine: Engine) -> Any:
 # ---- flows, rates, cohorts ----------------------------------------------------------------------
 
 
-def flow_by(freq: str) -> Case:
+def flow_by(freq: Any) -> Case:
     return lambda engine: lk.customer_flow(log(engine), "id", "day", freq=freq, as_of=AS_OF)
 
 
-def cohorts_by(freq: str) -> Case:
+def cohorts_by(freq: Any) -> Case:
     return lambda engine: lk.cohort_retention(log(engine), "id", "day", freq=freq, as_of=AS_OF)
 
 
@@ -609,7 +609,7 @@ for _name, _asked in CONTRACTS.items():
     CASES[f"cohorts_of_contracts_{_name}"] = cohorts_of_contracts(_asked)
 
 
-def cohorts_like(tool: str, freq: str) -> Case:
+def cohorts_like(tool: Any, freq: Any) -> Case:
     def make(engine: Engine) -> Any:
         frame = visits_at(engine)
         as_of = "2026-02-20" if freq == "day" else "2026-05-20"  # every day is a cohort
@@ -928,7 +928,7 @@ def aware_log(engine: Engine, unit: str = "us", zone: str = "UTC") -> Any:
     return engine.with_types(AWARE, {"at": pa.timestamp(unit, zone)})
 
 
-def aware_flow(tz: str, freq: str, unit: str, zone: str) -> Case:
+def aware_flow(tz: str, freq: Any, unit: str, zone: str) -> Case:
     def make(engine: Engine) -> Any:
         return lk.customer_flow(aware_log(engine, unit, zone), "id", "at", freq=freq, tz=tz)
 

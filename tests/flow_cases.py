@@ -65,7 +65,7 @@ def moments(days: list[dt.date | None], late: int) -> list[dt.datetime | None]:
 # ---- contracts ----------------------------------------------------------------------------------
 
 
-def flow_by(freq: str) -> Case:
+def flow_by(freq: Any) -> Case:
     return lambda e: lk.customer_flow(contracts(e), "id", "start", freq=freq, **TERMS)
 
 

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     """A log with what is asked of it; without changes it has no segments."""
 
     log: list[tuple[int, dt.date]]
-    freq: str
+    freq: Any
     as_of: dt.date | None
     changes: list[Change]
     spelling: str
@@ -133,7 +133,7 @@ class Contracts(NamedTuple):
     """Contracts with what is asked of them; without changes they have no segments."""
 
     rows: list[Contract]
-    freq: str
+    freq: Any
     as_of: dt.date | dt.datetime
     observed_from: dt.date | None
     changes: list[Change]

@@ -34,7 +34,7 @@ class EventCase(NamedTuple):
     """A log of events with what is asked of it."""
 
     visits: list[oracles.Visit]
-    freq: str
+    freq: Any
     end: dt.datetime
     keywords: dict[str, Any]
     sectors: dict[int, str]

@@ -45,7 +45,7 @@ def test_bootstrap(engine: Engine, name: str) -> None:
 def test_a_seed_is_a_table_and_a_generator_goes_on() -> None:
     def limits(rng: Any) -> list[float]:
         table = lk.nps([10, 9, 8, 7, 3, 0, 10, 9], method="bootstrap", rng=rng, n_resamples=500)
-        return [table.loc[0, "ci_low"], table.loc[0, "ci_high"]]
+        return [table["ci_low"].item(), table["ci_high"].item()]
 
     assert limits(5) == limits(5) == limits(np.random.default_rng(5))
     generator = np.random.default_rng(5)

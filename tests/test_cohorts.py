@@ -198,7 +198,7 @@ def test_observation_beyond_the_last_row_adds_ages(engine: Engine) -> None:
         ("year", ["2025-01-01", "2026-01-01", "2027-01-01"]),
     ],
 )
-def test_cohorts_of_every_frequency(engine: Engine, freq: str, cohorts: list[str]) -> None:
+def test_cohorts_of_every_frequency(engine: Engine, freq: Any, cohorts: list[str]) -> None:
     starts = days(*cohorts)
     # 28 December 2025 is a Sunday: the last day of its ISO week, and the first row's.
     log = engine.frame({"id": [1, 1, 2], "day": [dt.date(2025, 12, 28), *starts[1:]]})

@@ -478,7 +478,7 @@ def test_pooled_weights_are_the_direct_call() -> None:
     data["other"] = np.where(data["sector"] == "B2B", "B2B", "rest")
     two = lk.compare(lk.nps(data, "nps", by="other", weights="weight"), "other", reference="rest")
     names = ["difference", "std_error", "ci_low", "ci_high", "statistic", "df", "p_value"]
-    assert rest.loc[0, names].tolist() == pytest.approx(two.loc[0, names].tolist(), rel=1e-9)
+    assert list(rest[names].iloc[0]) == pytest.approx(list(two[names].iloc[0]), rel=1e-9)
 
 
 def test_rows_that_share_accounts_are_refused_and_those_that_do_not_are_compared() -> None:
@@ -511,7 +511,7 @@ def test_strata_across_the_rows_do_not_sharpen_a_comparison() -> None:
         lk.compare(both, "channel")
     within = lk.nps(data, "nps", by="region", strata="region", clusters="account")
     assert within["definition"][0].endswith(";sampling=clusters+strata")
-    assert lk.compare(within, "region").loc[0, "p_value"] <= 1.0
+    assert lk.compare(within, "region")["p_value"].iloc[0] <= 1.0
 
 
 @pytest.mark.parametrize("population", [None, 150])

@@ -727,7 +727,8 @@ TIED: dict[str, list[Any]] = {
 def test_ties_are_settled_by_the_order_of_rows_or_refused(any_engine: Engine) -> None:
     frame = any_engine.frame(TIED)
     if any_engine.is_eager or any_engine.name == "polars-lazy":
-        for keep, kept in (("latest", [9, 8, 7]), ("first", [9, 3, 7])):
+        cases: list[tuple[Any, list[int]]] = [("latest", [9, 8, 7]), ("first", [9, 3, 7])]
+        for keep, kept in cases:
             rows = frame_rows(lk.one_answer(frame, "id", "day", keep=keep))
             assert [row["nps"] for row in rows] == kept
         return
@@ -863,7 +864,8 @@ def test_kinds_that_are_no_frames(any_engine: Engine) -> None:
         "spark": lambda: frame.groupBy("sector"),
         "duckdb": lambda: frame.types,
     }.get(any_engine.name, lambda: frame.groupby("sector"))()
-    for wrong in (grouped, {"sector": ["a"]}, "segments.csv", None):
+    wrongs: list[Any] = [grouped, {"sector": ["a"]}, "segments.csv", None]
+    for wrong in wrongs:
         with pytest.raises(TypeError, match=r"^data must be a DataFrame of pandas"):
             lk.nps(wrong, "sector")
         with pytest.raises(TypeError, match=r"^data must be a DataFrame of pandas"):

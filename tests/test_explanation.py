@@ -497,7 +497,7 @@ def test_rates_without_inference_have_no_errors() -> None:
     ],
 )
 def test_previous_is_the_calendar_period_before(
-    days: list[str], freq: str, expected: dict[int, int]
+    days: list[str], freq: Any, expected: dict[int, int]
 ) -> None:
     frame = pd.DataFrame({"day": days * 2, "score": [9, 3] * len(days), "kind": "a"})
     table = lk.nps(frame, "score", by="kind", time="day", freq=freq)
@@ -509,7 +509,8 @@ def test_previous_is_the_calendar_period_before(
 def test_weeks_and_days_before() -> None:
     days = pd.to_datetime(["2026-03-30", "2026-04-06", "2026-04-20"])
     frame = pd.DataFrame({"day": days, "score": 9, "kind": "a"})
-    for freq, count in (("week", 1), ("day", 0)):
+    cases: list[tuple[Any, int]] = [("week", 1), ("day", 0)]
+    for freq, count in cases:
         table = lk.nps(frame, "score", by="kind", time="day", freq=freq)
         # Days a week apart look like weeks, and the pair says which days it is of.
         parts = lk.explain_change(table, "period", reference="previous", segment="kind")

@@ -236,7 +236,7 @@ def test_a_beginning_that_cannot_be(since: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         lk.customer_flow(log, "id", "day", observed_from=since)
     with pytest.raises(TypeError, match="observed_from must be a date"):
-        lk.customer_flow(log, "id", "day", observed_from=2026)
+        lk.customer_flow(log, "id", "day", observed_from=2026)  # type: ignore[arg-type]
 
 
 def test_grace_is_a_number_of_periods() -> None:

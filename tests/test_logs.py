@@ -58,7 +58,7 @@ def test_times_come_in_every_unit(engine: Engine, unit: str, zone: str | None) -
     "times", [[20260105, 20260206], [1.5, 2.5], [True, False]], ids=["integers", "floats", "flags"]
 )
 @pytest.mark.parametrize("errors", ["raise", "coerce"])
-def test_numbers_are_no_times(engine: Engine, times: list[Any], errors: str) -> None:
+def test_numbers_are_no_times(engine: Engine, times: list[Any], errors: Any) -> None:
     log = engine.frame({"id": [1, 2], "day": times})
     with pytest.raises(DataError, match=r"'day' holds .*, not dates"):
         lk.customer_flow(log, "id", "day", errors=errors)
@@ -157,7 +157,7 @@ def test_a_log_of_nothing_but_unusable_rows_is_an_empty_log(
 def test_errors_has_two_words(engine: Engine) -> None:
     log = engine.frame({"id": [1], "day": [FULL_DAY]})
     with pytest.raises(ParameterError, match="errors='ignore' is not one of 'raise', 'coerce'"):
-        lk.customer_flow(log, "id", "day", errors="ignore")
+        lk.customer_flow(log, "id", "day", errors="ignore")  # type: ignore[arg-type]
 
 
 # ---- empty logs ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -100,6 +101,17 @@ def test_calls_load_no_engine_but_the_callers() -> None:
     loaded = modules_loaded_by(CALLS_ON_PANDAS)
     assert loaded & (set(ENGINES) - {"pandas"}) == set()
     assert loaded & {"matplotlib", "scipy.optimize", "scipy.stats"} == set()
+
+
+@pytest.mark.parametrize("module", [loyaltykit, loyaltykit.datasets, loyaltykit.errors])
+def test_dir_shows_public_names_only(module: ModuleType) -> None:
+    """What an interactive session completes after ``lk.``."""
+    assert set(dir(module)) - {"__version__"} == set(module.__all__)
+    assert [name for name in dir(module) if not hasattr(module, name)] == []
+
+
+def test_the_version_is_shown() -> None:
+    assert "__version__" in dir(loyaltykit)
 
 
 def test_contributing_has_a_line_on_every_file() -> None:

@@ -400,7 +400,7 @@ def test_frames_that_are_no_metric_tables(engine: Engine) -> None:
         with pytest.raises(ParameterError, match="not a table of a metric function"):
             lk.pool(frame, over="sector")
     with pytest.raises(TypeError, match="result must be a DataFrame"):
-        lk.pool([1, 2], over="sector")
+        lk.pool([1, 2], over="sector")  # type: ignore[arg-type]
 
 
 def test_an_unknown_metric_is_refused(engine: Engine) -> None:

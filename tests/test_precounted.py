@@ -105,7 +105,7 @@ ANSWERS = [10, 10, 9, 8, 7, 6, 0, 3, 9, 8]
 
 
 @pytest.mark.parametrize("method", ["score", "adjusted_wald", "wald"])
-def test_nps_is_that_of_the_answers(method: str) -> None:
+def test_nps_is_that_of_the_answers(method: Any) -> None:
     from_rows = only_row(lk.nps(ANSWERS, method=method, confidence_level=0.9))
     given: list[dict[str, Any]] = [{"passives": 3}, {"n": 10}, {"passives": 3, "n": 10}]
     for rest in given:

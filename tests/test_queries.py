@@ -26,7 +26,7 @@ LAZY = ["polars-lazy", "duckdb"]
         ("20260105T101010", "'day': 1 row with times that are not ISO dates"),
     ],
 )
-def test_texts_that_only_pandas_reads(lazy: str, errors: str, text: str, words: str) -> None:
+def test_texts_that_only_pandas_reads(lazy: str, errors: Any, text: str, words: str) -> None:
     """They are refused, and never left out: pandas would count them."""
     log = Engine(lazy).frame({"id": [1, 2], "day": ["2026-01-05", text], "nps": [9, 3]})
     with pytest.raises(DataError, match=words):

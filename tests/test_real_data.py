@@ -370,7 +370,7 @@ def cdnow_paid(request: pytest.FixtureRequest, real_data: Find) -> Any:
 
 @pytest.mark.parametrize(("freq", "as_of"), LIFETIMES)
 def test_cdnow_is_summed_up_as_lifetimes_does(
-    cdnow_paid: Any, freq: str, as_of: str | None
+    cdnow_paid: Any, freq: Any, as_of: str | None
 ) -> None:
     table = lk.rfm(cdnow_paid, "id", "day", "paid", freq=freq, as_of=as_of)
     rows = {row["id"]: row for row in frame_rows(collected(table))}
@@ -597,7 +597,7 @@ def test_cdnow_flow_and_rates(cdnow: Any, months: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(("freq", "alias"), [("week", "W-SUN"), ("quarter", "Q"), ("year", "Y")])
-def test_cdnow_by_other_periods(cdnow: Any, purchases: pd.DataFrame, freq: str, alias: str) -> None:
+def test_cdnow_by_other_periods(cdnow: Any, purchases: pd.DataFrame, freq: Any, alias: str) -> None:
     periods = purchases["day"].dt.to_period(alias)
     active: dict[Any, set[Any]] = {
         period: set(found) for period, found in purchases["id"].groupby(periods)

@@ -83,7 +83,7 @@ WITHIN: dict[str, tuple[Any, Callable[[dict[str, Any]], Any]]] = {
 
 @pytest.mark.parametrize("keep", ["latest", "first"])
 @pytest.mark.parametrize("name", WITHIN)
-def test_against_a_naive_loop(engine: Engine, name: str, keep: str) -> None:
+def test_against_a_naive_loop(engine: Engine, name: str, keep: Any) -> None:
     within, wave = WITHIN[name]
     columns = dict(ANSWERS)
     if within == "day_":  # a frequency is meant where there is no column of that name
@@ -176,7 +176,7 @@ def test_the_index_of_pandas_stays() -> None:
     wave=st.sampled_from([None, "month"]),
 )
 def test_random_answers_against_a_naive_loop(
-    data: list[tuple[int, int]], keep: str, wave: str | None
+    data: list[tuple[int, int]], keep: Any, wave: str | None
 ) -> None:
     days = [day("2026-01-30") + dt.timedelta(days=after) for _, after in data]
     columns: dict[str, list[Any]] = {

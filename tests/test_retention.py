@@ -222,7 +222,7 @@ BY_FREQ = [
 
 @pytest.mark.parametrize(("freq", "rows", "periods"), BY_FREQ)
 def test_periods_of_every_frequency(
-    engine: Engine, freq: str, rows: str, periods: list[str]
+    engine: Engine, freq: Any, rows: str, periods: list[str]
 ) -> None:
     flow = lk.customer_flow(engine.frame(log_of(rows)), "id", "day", freq=freq)
     assert column(flow, "period") == days(*periods)
@@ -241,7 +241,7 @@ LAST_DAYS = [
 
 @pytest.mark.parametrize(("freq", "last", "after"), LAST_DAYS)
 def test_a_period_is_observed_when_its_last_day_is(
-    engine: Engine, freq: str, last: str, after: str
+    engine: Engine, freq: Any, last: str, after: str
 ) -> None:
     end = dt.date.fromisoformat(last)
     log = engine.frame({"id": [1, 1], "day": [dt.date(2020, 1, 1), end]})
@@ -358,7 +358,7 @@ def test_intervals_are_wilsons(engine: Engine, level: float) -> None:
 
 
 @pytest.mark.parametrize("method", ["agresti_coull", "clopper_pearson", "jeffreys"])
-def test_other_intervals(engine: Engine, method: str) -> None:
+def test_other_intervals(engine: Engine, method: Any) -> None:
     log = engine.frame({"id": [1, 2, 3, 1, 2], "day": [*["2026-01-05"] * 3, *["2026-02-05"] * 2]})
     for function, count in ((lk.retention_rate, "retained"), (lk.churn_rate, "churned")):
         row = frame_rows(function(log, "id", "day", method=method))[1]
@@ -477,7 +477,7 @@ def test_the_average_can_pass_100_and_is_null_without_a_start(engine: Engine) ->
 @pytest.mark.parametrize("denominator", ["start", "average", "start_plus_new", "renewal_due"])
 @unhurried
 @given(case=contracts())
-def test_every_denominator_is_made_of_sets(denominator: str, case: Contracts) -> None:
+def test_every_denominator_is_made_of_sets(denominator: Any, case: Contracts) -> None:
     frame, keywords = case.arguments("pandas")
     rates = frame_rows(lk.churn_rate(frame, "id", "start", denominator=denominator, **keywords))
     naive = oracles.contract_flow(

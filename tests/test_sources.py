@@ -31,7 +31,7 @@ def test_eager_frames_are_opened(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("data", [None, [1], "rows", {"id": [1]}, pd.DataFrame(ROWS).groupby("id")])
-def test_the_error_names_every_engine(data: object) -> None:
+def test_the_error_names_every_engine(data: Any) -> None:
     engines = r"pandas, Polars or PyArrow, Polars lazy, DuckDB, PySpark or Dask"
     with pytest.raises(TypeError, match=f"data must be a DataFrame of {engines}, not"):
         lk.customer_flow(data, "id", "day")

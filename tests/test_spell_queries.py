@@ -54,7 +54,7 @@ def test_decimals_and_wide_integers_become_floats() -> None:
     made = (
         "select sum(i)::hugeint as a, sum(i)::decimal(9, 2) as b, i > 1 as left from range(3) t(i)"
     )
-    relation = duckdb.sql(f"{made} group by i")
+    relation: Any = duckdb.sql(f"{made} group by i")
     for name in ("a", "b"):
         rows = frame_rows(lk.survival_curve(relation, name, "left"))
         assert [(row["duration"], row["estimate"]) for row in rows] == [(0, 100), (1, 100), (2, 0)]

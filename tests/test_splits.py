@@ -420,14 +420,14 @@ def test_text_ids_match_categories(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("errors", ["raise", "coerce"])
-def test_null_ids_in_segments(engine: Engine, log: Any, errors: str) -> None:
+def test_null_ids_in_segments(engine: Engine, log: Any, errors: Any) -> None:
     customers = engine.frame({"id": [1, None, None], "sector": ["B2B", "B2C", "NPO"]})
     with pytest.raises(DataError, match=r"segments.*2 rows whose"):
         lk.customer_flow(log, "id", "day", by="sector", segments=customers, errors=errors)
 
 
 @pytest.mark.parametrize("errors", ["raise", "coerce"])
-def test_null_and_unreadable_valid_from(engine: Engine, log: Any, errors: str) -> None:
+def test_null_and_unreadable_valid_from(engine: Engine, log: Any, errors: Any) -> None:
     for since, count in ((["2026-01-01", None], "1 row"), (["soon", "later"], "2 rows")):
         changes = engine.frame({"id": [1, 2], "tier": ["a", "b"], "valid_from": since})
         with pytest.raises(DataError, match=f"valid_from.*{count}") as caught:

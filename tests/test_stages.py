@@ -219,7 +219,7 @@ def test_stage_at_a_start_is_that_as_of_the_day_before(
 
 
 @pytest.mark.parametrize("freq", [None, "month"])
-def test_types_of_the_columns(engine: Engine, freq: str | None) -> None:
+def test_types_of_the_columns(engine: Engine, freq: Any) -> None:
     log = engine.frame({"id": [2, 1], "day": days("2026-01-05", "2026-02-06")})
     table = lk.lifecycle_stage(log, "id", "day", freq=freq)
     assert type(table) is type(log)

@@ -19,7 +19,7 @@ FUNCTIONS: list[Callable[..., Any]] = [lk.loyalty_tier, lk.lifecycle_stage]
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("freq", [None, "week"])
-def test_the_same_customers_and_dates(function: Callable[..., Any], freq: str | None) -> None:
+def test_the_same_customers_and_dates(function: Callable[..., Any], freq: Any) -> None:
     table = function(LOG, "id", "day", freq=freq, customers=pd.DataFrame({"id": [5]}))
     other = lk.loyalty_tier(LOG, "id", "day", freq=freq, customers=pd.DataFrame({"id": [5]}))
     keys = ["id", *(["valid_from"] if freq else [])]

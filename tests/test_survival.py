@@ -122,7 +122,7 @@ def test_remission_on_six_mp(engine: Engine) -> None:
     ],
 )
 def test_other_intervals(
-    method: str,
+    method: Any,
     limits: dict[int, tuple[float, float]],
     quartiles: tuple[list[float], list[float | None]],
 ) -> None:
@@ -601,7 +601,7 @@ def test_light_customers_at_the_end_keep_their_weight() -> None:
 def test_parameters() -> None:
     frame = pd.DataFrame(arm(SIX_MP))
     with pytest.raises(ParameterError, match=r"method='loglog' is not one of .*'log-log'\?"):
-        lk.survival_curve(frame, "weeks", "back", method="loglog")
+        lk.survival_curve(frame, "weeks", "back", method="loglog")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match=r"confidence_level=95 .* Did you mean 0\.95"):
         lk.survival_curve(frame, "weeks", "back", confidence_level=95)
 

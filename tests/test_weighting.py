@@ -393,7 +393,7 @@ def test_wrong_types(targets: Any, options: dict[str, Any], message: str) -> Non
 
 def test_a_lazy_frame_is_to_be_collected_first() -> None:
     with pytest.raises(TypeError, match="Collect it first"):
-        lk.rake(pl.LazyFrame(PEOPLE), TARGETS)
+        lk.rake(pl.LazyFrame(PEOPLE), TARGETS)  # type: ignore[arg-type]
 
 
 # ---- the design effect --------------------------------------------------------------------------
@@ -445,7 +445,7 @@ def test_what_is_no_weight(weights: Any, message: str) -> None:
 
 def test_no_weights_at_all() -> None:
     with pytest.raises(TypeError, match=r"^weights must be a Series or a 1-D array, not int"):
-        lk.design_effect(3)
+        lk.design_effect(3)  # type: ignore[arg-type]
 
 
 def test_sfo_weights(real_data: Any) -> None:

@@ -87,3 +87,8 @@ __all__ = [
     "tier_transitions",
     "to_records",
 ]
+
+
+def __dir__() -> list[str]:
+    """Show public names only, to ``dir`` and to whoever completes ``lk.``."""
+    return ["__version__", *__all__]

@@ -1,11 +1,14 @@
 """P-values adjusted for how many of them were looked at."""
 
+from typing import Literal, get_args
+
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-ADJUSTMENTS = ("holm", "bh", "none")
+Adjust = Literal["holm", "bh", "none"]
+ADJUSTMENTS: tuple[str, ...] = get_args(Adjust)
 
 
 def adjusted(p: FloatArray, adjust: str) -> FloatArray:

@@ -117,7 +117,7 @@ def count(
 ) -> Any:
     """Check what every survey function takes, and count: a tally, or a weighed one."""
     keys = _checks.check_names("by", by)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
+    _checks.check_errors(errors)
     freq = _tally.check_period(time, freq)
     scale = _tally.make_scale(points, missing)
     options: dict[str, Any] = {"by": keys, "counts": counts, "time": time, "freq": freq}

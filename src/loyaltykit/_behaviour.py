@@ -66,7 +66,7 @@ def count_log(
     for role, name in names.items():
         _checks.check_name(role, name)
     _checks.check_freq(freq)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
+    _checks.check_errors(errors)
     keys = _checks.check_names("by", by)
     columns = _sources.columns_of(source)
     _checks.check_columns(names, columns)

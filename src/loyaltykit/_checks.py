@@ -8,7 +8,7 @@ import warnings
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 from numpy.random import Generator, default_rng
 
@@ -18,7 +18,18 @@ from loyaltykit.errors import (
     ParameterError,
 )
 
-FREQUENCIES = ("day", "week", "month", "quarter", "year")
+# What a parameter may be, for type checkers too.
+Frequency = Literal["day", "week", "month", "quarter", "year"]
+Errors = Literal["raise", "coerce"]
+Direction = Literal["ease", "effort"]
+Statistic = Literal["mean", "box", "net"]
+Alternative = Literal["two-sided", "greater", "less"]
+ComparisonMethod = Literal["mover", "adjusted_wald", "n_minus_1", "welch", "normal"]
+NetOfEase = Literal["score", "adjusted_wald", "wald"]
+BoxOfEase = Literal["wilson", "agresti_coull", "clopper_pearson", "jeffreys"]
+CesMethod = Literal["t", "bootstrap"] | NetOfEase | BoxOfEase
+
+FREQUENCIES: tuple[str, ...] = get_args(Frequency)
 _FREQUENCY_SPELLINGS = {
     "d": "day",
     "daily": "day",
@@ -51,8 +62,8 @@ _FREQUENCY_SPELLINGS = {
 }
 _CES_METHODS = {
     "mean": ("t", "bootstrap"),
-    "box": ("wilson", "agresti_coull", "clopper_pearson", "jeffreys", "bootstrap"),
-    "net": ("score", "adjusted_wald", "wald", "bootstrap"),
+    "box": (*get_args(BoxOfEase), "bootstrap"),
+    "net": (*get_args(NetOfEase), "bootstrap"),
 }
 _FEWEST_RESAMPLES = 100
 _COMPARISONS = {
@@ -61,7 +72,6 @@ _COMPARISONS = {
     "mean": ("welch",),
     "gross_revenue": ("mover", "adjusted_wald"),
 }
-_ALTERNATIVES = ("two-sided", "greater", "less")
 _MOST_SCALE_POINTS = 1001
 
 
@@ -98,6 +108,11 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> str:
         msg = f"{name}={value!r} is not one of {listed(allowed, 20)}.{hint}"
         raise ParameterError(msg)
     return value
+
+
+def check_errors(errors: object) -> str:
+    """Return what becomes of unusable rows."""
+    return check_choice("errors", errors, get_args(Errors))
 
 
 def check_freq(freq: object) -> str:
@@ -235,7 +250,7 @@ def check_ces_cutoffs(
     scale: tuple[int, int], direction: object, easy_min: object
 ) -> tuple[int, int]:
     """Return the easy and the hard cut-off: the points next to the midpoint, unless named."""
-    check_choice("direction", direction, ("ease", "effort"))
+    check_choice("direction", direction, get_args(Direction))
     low, high = scale
     # On a scale with a middle point, that point is neither easy nor hard.
     below, above = (low + high - 1) // 2, (low + high) // 2 + 1
@@ -290,7 +305,7 @@ def check_comparison(kind: str, method: object, *, weighted: bool) -> str:
 
 def check_alternative(alternative: object, confidence_level: float) -> str:
     """Return the alternative; a one-sided limit needs a level that leaves the middle out."""
-    alternative = check_choice("alternative", alternative, _ALTERNATIVES)
+    alternative = check_choice("alternative", alternative, get_args(Alternative))
     if alternative != "two-sided" and confidence_level <= 0.5:
         msg = (
             f"confidence_level={confidence_level} must be above 0.5 with "
@@ -317,7 +332,7 @@ def check_log(as_of: object, tz: object, errors: object) -> dict[str, Any]:
     return {
         "as_of": as_of,
         "tz": check_zone(tz),
-        "errors": check_choice("errors", errors, ("raise", "coerce")),
+        "errors": check_errors(errors),
     }
 
 

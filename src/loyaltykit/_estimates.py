@@ -11,7 +11,7 @@ share, and the answers themselves. `moments` says what a metric's sums are in th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,21 @@ from loyaltykit import _bootstrap, _intervals, _shares, _variance
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-NET_METHODS = ("score", "adjusted_wald", "wald")
-SHARE_METHODS = ("wilson", "agresti_coull", "clopper_pearson", "jeffreys")
-RATE_METHODS = (*SHARE_METHODS, "none")
+# What `method` may be where answers were given, and where customers stay or leave.
+NetMethod = Literal["score", "adjusted_wald", "wald", "bootstrap"]
+ShareMethod = Literal["wilson", "agresti_coull", "clopper_pearson", "jeffreys", "bootstrap"]
+RateMethod = Literal["wilson", "agresti_coull", "clopper_pearson", "jeffreys", "none"]
 # Without those that are cut off at 1, whose odds have no end.
-ODDS_METHODS = ("wilson", "clopper_pearson", "jeffreys", "none")
-REVENUE_METHODS = ("linearised", "none")
-MEAN_METHODS = ("t",)
+OddsMethod = Literal["wilson", "clopper_pearson", "jeffreys", "none"]
+RevenueMethod = Literal["linearised", "none"]
+
 BOOTSTRAP = "bootstrap"  # a method of survey metrics, and no kernel: it takes draws
+NET_METHODS: tuple[str, ...] = get_args(NetMethod)[:-1]
+SHARE_METHODS: tuple[str, ...] = get_args(ShareMethod)[:-1]
+RATE_METHODS: tuple[str, ...] = get_args(RateMethod)
+ODDS_METHODS: tuple[str, ...] = get_args(OddsMethod)
+REVENUE_METHODS: tuple[str, ...] = get_args(RevenueMethod)
+MEAN_METHODS = ("t",)
 
 _NET = {
     "score": _intervals.tango,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from loyaltykit.errors import ParameterError
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+
+Metric = Literal["nps", "csat", "ces"]
 
 _SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 # The parameters of each metric, and what they are when nobody names them.
@@ -68,7 +70,7 @@ class Test(NamedTuple):
 
 def rule_of(metric: str, scale: tuple[int, int] | None, options: dict[str, dict[str, Any]]) -> Rule:
     """Return how the answers of a metric count; refuse what belongs to another metric."""
-    _checks.check_choice("metric", metric, tuple(_DEFAULTS))
+    _checks.check_choice("metric", metric, get_args(Metric))
     for other, given in options.items():
         changed = [name for name, value in given.items() if value != _DEFAULTS[other][name]]
         if changed and other != metric:

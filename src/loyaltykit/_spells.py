@@ -46,7 +46,7 @@ def read(
             "row stands for, weights how much of the population it speaks for."
         )
         raise ParameterError(msg)
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
+    _checks.check_errors(errors)
     keys = _checks.check_names("by", by)
     _checks.check_reserved(keys, _results.RESERVED)
     with _sources.turn(data):

@@ -7,7 +7,7 @@ at the end of each group.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Times = npt.NDArray[Any]  # int64 or float64
 
-METHODS = ("log-log", "log", "plain")
+Method = Literal["log-log", "log", "plain"]
+METHODS: tuple[str, ...] = get_args(Method)
 # Two shares that differ by less are the same one, written in another way.
 _SAME = 1e-8
 

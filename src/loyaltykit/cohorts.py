@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,15 @@ import numpy.typing as npt
 from loyaltykit import _behaviour, _checks, _cohort_rows, _estimates, _frame, _results, _sources
 from loyaltykit.errors import ParameterError
 
-WINDOWS = ("calendar", "rolling")
-RULES = ("on", "on_or_after")
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result, Table
+
+Window = Literal["calendar", "rolling"]
+Rule = Literal["on", "on_or_after"]
+Like = Literal["amplitude", "mixpanel", "posthog"]
+
+WINDOWS: tuple[str, ...] = get_args(Window)
+RULES: tuple[str, ...] = get_args(Rule)
 
 
 class _Preset(NamedTuple):
@@ -32,27 +39,27 @@ PRESETS = {
 
 
 def cohort_retention(
-    data: Any,
+    data: Data[Result],
     customer: str,
     time: str,
     *,
     contract_end: str | None = None,
-    freq: str = "month",
+    freq: _checks.Frequency = "month",
     by: str | Sequence[str] | None = None,
-    segments: Any = None,
-    as_of: Any = None,
-    observed_from: Any = None,
+    segments: Data[object] | None = None,
+    as_of: Moment | None = None,
+    observed_from: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
-    window: str = "calendar",
-    rule: str | Sequence[int] = "on",
+    errors: _checks.Errors = "raise",
+    window: Window = "calendar",
+    rule: Rule | Sequence[int] = "on",
     start_event: str | None = None,
     return_event: str | None = None,
     amount: str | None = None,
-    like: str | None = None,
+    like: Like | None = None,
     confidence_level: float = 0.95,
-    method: str | None = None,
-) -> Any:
+    method: _estimates.RateMethod | _estimates.RevenueMethod | None = None,
+) -> Result:
     r"""Cohort retention: the share of each cohort that is active k windows after its first one.
 
     .. math:: retention(c, k) = 100 \frac{|\{i \in c_k : i \text{ active in window } k\}|}{|c_k|}
@@ -237,9 +244,9 @@ def cohort_retention(
     3 2026-04-01    NaN   NaN  NaN
     """
     level = _checks.check_confidence_level(confidence_level)
-    window, rule, floor = _conventions(window, rule, like, freq)
-    method = _method(method, amount)
-    asked = _asked(window, rule, floor, freq, start_event, return_event, amount, observed_from)
+    chosen, told, floor = _conventions(window, rule, like, freq)
+    interval = _method(method, amount)
+    asked = _asked(chosen, told, floor, freq, start_event, return_event, amount, observed_from)
     if contract_end is not None:
         asked = _of_contracts(asked, like)
     with _sources.turn(data):
@@ -262,7 +269,7 @@ def cohort_retention(
     observed, partial = (part.ravel() for part in counted.coverage)
     unknown = ~(observed | partial)
     labels = np.arange(ages) if asked.edges is None else np.array(asked.edges[:-1])
-    told = rule if isinstance(rule, str) else f"brackets({','.join(map(str, rule))})"
+    said = told if isinstance(told, str) else f"brackets({','.join(map(str, told))})"
 
     def _known(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if values.dtype.kind == "f":
@@ -271,7 +278,7 @@ def cohort_retention(
 
     counts = {"retained": _known(counted.retained)}
     counts |= {name: _known(values) for name, values in counted.sums.items()}
-    return _results.metric_table(
+    made: Result = _results.metric_table(
         _frame.rows(counted.keys, np.repeat(np.arange(groups), span * ages)),
         "cohort_retention" if amount is None else "cohort_revenue",
         counts,
@@ -283,17 +290,18 @@ def cohort_retention(
             "coverage": _results.coverage(observed, partial),
         },
         after={"as_of": np.full(len(unknown), counted.as_of)},
-        method=method,
+        method=interval,
         confidence_level=level,
         definition=_results.cohort_definition(
             freq,
-            window,
-            told,
+            chosen,
+            said,
             floor,
             asked.columns,
             basis="log" if contract_end is None else "contracts",
         ),
     )
+    return made
 
 
 def _conventions(
@@ -385,7 +393,7 @@ def _of_contracts(asked: _cohort_rows.Asked, like: str | None) -> _cohort_rows.A
     return asked._replace(contracts=True)
 
 
-def cohort_matrix(result: Any, values: str = "estimate") -> Any:
+def cohort_matrix(result: Table[Result], values: str = "estimate") -> Result:
     """Return one column of a cohort table as a triangle: cohorts down, ages across.
 
     Parameters
@@ -424,4 +432,5 @@ def cohort_matrix(result: Any, values: str = "estimate") -> Any:
     _checks.check_result(frame.columns, ("cohort_age", "metric"), "cohort_retention")
     _checks.check_columns({"values": values}, frame.columns, "result")
     before = list(frame.columns[: frame.columns.index("cohort_age")])
-    return _frame.pivot(frame, before, "cohort_age", values)
+    made: Result = _frame.pivot(frame, before, "cohort_age", values)
+    return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from loyaltykit import (
     _samples,
 )
 from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Result, Table
 
 IntArray = npt.NDArray[np.int64]
 
@@ -42,15 +45,15 @@ _FULL = 1e30  # answers in place of infinitely many, where all of a population w
 
 
 def compare(
-    result: Any,
+    result: Table[Result],
     across: str,
     *,
     reference: Any = None,
-    adjust: str = "holm",
-    method: str | None = None,
-    alternative: str = "two-sided",
+    adjust: _adjustment.Adjust = "holm",
+    method: _checks.ComparisonMethod | None = None,
+    alternative: _checks.Alternative = "two-sided",
     confidence_level: float = 0.95,
-) -> Any:
+) -> Result:
     r"""Compare the groups of a result table: signed differences, how sure, and adjusted p-values.
 
     Every difference is that of the level minus the reference. By default its interval is MOVER,
@@ -190,15 +193,17 @@ def compare(
         columns |= {"n": none, "n_reference": none}
         columns |= dict.fromkeys(("metric", "adjust", "method", "unit", "definition"), "")
         others = None if isinstance(reference, str) and reference == _levels.REST else none
-        return _difference_table(frame, keys, across, none, others, columns)
+        no_rows: Result = _difference_table(frame, keys, across, none, others, columns)
+        return no_rows
     if _samples.constant(frame, "metric") == _results.AREA:
-        return _areas_compared(frame, keys, across, reference, adjust, method, pivot)
+        areas: Result = _areas_compared(frame, keys, across, reference, adjust, method, pivot)
+        return areas
     sample = _samples.read(frame)
     _samples.refuse_ratios(sample, "compare", amounts=False)
     _refuse_shared_clusters(sample)
     if "shared_strata" in sample.sampling:
         sample = _samples.unstratified(sample)
-    method = _checks.check_comparison(sample.kind, method, weighted=sample.weighted is not None)
+    chosen = _checks.check_comparison(sample.kind, method, weighted=sample.weighted is not None)
     levels = _levels.read(frame, keys, across)
     rows, others = _chosen(levels, reference, sample.definition)
     one, n = _samples.take(sample, rows), _base_sizes(frame, sample)
@@ -207,15 +212,18 @@ def compare(
         other, n_other = _samples.take(rest, rows), n_rest[rows]
     else:
         other, n_other = _samples.take(sample, others), n[others]
-    columns = {"n": n[rows], "n_reference": n_other, **_compared(one, other, method, pivot)}
+    columns = {"n": n[rows], "n_reference": n_other, **_compared(one, other, chosen, pivot)}
     if "cohort_age" in keys:  # all of a cohort is there at first: nothing to test
         at_first = _frame.numbers(frame["cohort_age"])[0][rows] == 0
         for name in ("statistic", "df", "p_value"):
             columns[name] = np.where(at_first, np.nan, columns[name])
     columns["p_adjusted"] = _adjustment.adjusted(columns["p_value"], adjust)
-    words = {"metric": sample.metric, "adjust": adjust, "confidence_level": level, "method": method}
+    words = {"metric": sample.metric, "adjust": adjust, "confidence_level": level, "method": chosen}
     unit = {"unit": _estimates.difference_unit(sample.kind), "definition": sample.definition}
-    return _difference_table(frame, keys, across, rows, others, {**columns, **words, **unit})
+    made: Result = _difference_table(
+        frame, keys, across, rows, others, {**columns, **words, **unit}
+    )
+    return made
 
 
 def _areas_compared(

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["sample_contracts", "sample_customers", "sample_interactions", "sample_responses"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Times: TypeAlias = npt.NDArray[np.datetime64]

@@ -13,6 +13,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class LoyaltyKitError(ValueError):
     """Base of all errors: catch this one to catch them all."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from loyaltykit import (
     _samples,
 )
 from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Result, Table
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -47,13 +50,13 @@ class _Pairs(NamedTuple):
 
 
 def explain_change(
-    result: Any,
+    result: Table[Result],
     across: str,
     *,
     reference: Any,
     segment: str | Sequence[str],
     confidence_level: float = 0.95,
-) -> Any:
+) -> Result:
     r"""Split the change of a metric into what its segments did and how their shares changed.
 
     .. math:: R_1 - R_0 = \sum_k \underbrace{\frac{w_{0k} + w_{1k}}{2} (r_{1k} - r_{0k})}_{within}
@@ -167,7 +170,8 @@ def explain_change(
         nothing: IntArray = np.empty(0, dtype=np.int64)
         empty = _pairs(frame, rest, nothing, segments, nothing)
         words = {"metric": "", "unit": "", "definition": ""}
-        return _table(frame, empty, names, across, words, np.empty((4, 0)))
+        no_rows: Result = _table(frame, empty, names, across, words, np.empty((4, 0)))
+        return no_rows
     sample = _samples.read(frame)
     _samples.refuse_ratios(sample, "explain_change")
     levels = _levels.read(frame, [*rest, *segments], across)
@@ -180,7 +184,8 @@ def explain_change(
         "definition": sample.definition,
     }
     found = _explained(sample, pairs, level, inferred=inferred)
-    return _table(frame, pairs, names, across, words, found)
+    made: Result = _table(frame, pairs, names, across, words, found)
+    return made
 
 
 # ---- reading the call ---------------------------------------------------------------------------

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _flow_tables, _frame
+from loyaltykit import _checks, _flow_tables, _frame
 from loyaltykit._flows import BRIEF, CHURNED, NEW, RETAINED, RETURNED, STAYED
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result
 
 
 def customer_flow(
-    data: Any,
+    data: Data[Result],
     customer: str,
     time: str,
     *,
     contract_end: str | None = None,
-    freq: str = "month",
+    freq: _checks.Frequency = "month",
     by: str | Sequence[str] | None = None,
-    segments: Any = None,
-    as_of: Any = None,
-    observed_from: Any = None,
+    segments: Data[object] | None = None,
+    as_of: Moment | None = None,
+    observed_from: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     grace: int = 0,
-) -> Any:
+) -> Result:
     r"""Count customers by period: at the start, new, retained, returned, churned, at the end.
 
     .. math:: end = start - churned + new + returned
@@ -185,7 +188,8 @@ def customer_flow(
         columns["joined_and_left"] = flow.sum_of(BRIEF)
     if flow.changes:
         columns |= _migrated(flow)
-    return _frame.table(flow.keys, columns, len(flow.period))
+    made: Result = _frame.table(flow.keys, columns, len(flow.period))
+    return made
 
 
 def _migrated(flow: _flow_tables.Flow) -> dict[str, npt.NDArray[Any]]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loyaltykit import _checks, _estimates, _frame, _results, _samples
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Result, Table
 
-def quick_ratio(flow: Any, *, confidence_level: float = 0.95, method: str = "wilson") -> Any:
+
+def quick_ratio(
+    flow: Table[Result], *, confidence_level: float = 0.95, method: _estimates.OddsMethod = "wilson"
+) -> Result:
     r"""Quick ratio of customers by period: gained for each one lost.
 
     .. math:: quick\ ratio_t = \frac{new_t + returned_t}{churned_t}
@@ -93,7 +98,7 @@ def quick_ratio(flow: Any, *, confidence_level: float = 0.95, method: str = "wil
     )
     period = _frame.read_times(frame["period"], None, None).values.astype("datetime64[D]")
     coverage = np.array(frame["coverage"].to_list(), dtype=object)
-    return _results.metric_table(
+    made: Result = _results.metric_table(
         frame.select(list(frame.columns[: frame.columns.index("period")])),
         "quick_ratio",
         {"gained": gained, "lost": lost},
@@ -104,3 +109,4 @@ def quick_ratio(flow: Any, *, confidence_level: float = 0.95, method: str = "wil
         confidence_level=level,
         definition=_results.ratio_definition(contracts=contracts),
     )
+    return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from loyaltykit import (
     _adjustment,
@@ -16,12 +16,15 @@ from loyaltykit import (
 )
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result
+
 _METHOD = "logrank"
 _MOST_GROUPS = 1000  # the matrix of the test has a cell for every two of them
 
 
 def logrank(
-    data: Any,
+    data: Data[Result],
     duration: str,
     event: str,
     *,
@@ -29,9 +32,9 @@ def logrank(
     entry: str | None = None,
     counts: str | None = None,
     pairwise: bool = False,
-    adjust: str = "holm",
-    errors: str = "raise",
-) -> Any:
+    adjust: _adjustment.Adjust = "holm",
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Test whether the survival curves of groups are one and the same.
 
     At each time of an event, with the events :math:`d_g` and the customers at risk :math:`Y_g` of a
@@ -172,7 +175,8 @@ def logrank(
     if not pairwise:
         test = _hazards.overall(cells, spells.size)
         columns = {"n": n, "events": events, **test._asdict(), "method": _METHOD}
-        return _frame.table(spells.keys, columns, spells.size)
+        overall: Result = _frame.table(spells.keys, columns, spells.size)
+        return overall
     one, other = _levels.all_pairs(_levels.read(spells.keys, [], keys[0]))
     pairs = _hazards.pairwise(cells, spells.size, one, other)
     columns = {
@@ -187,7 +191,8 @@ def logrank(
     }
     reference = _frame.take(spells.keys[keys[0]], other).alias(_results.LOGRANK_PAIRS[0])
     made = _frame.with_column(_frame.rows(spells.keys, one), reference)
-    return _frame.table(made, columns, len(one))
+    by_pair: Result = _frame.table(made, columns, len(one))
+    return by_pair
 
 
 def _check_keys(keys: Sequence[str], *, pairwise: bool) -> None:

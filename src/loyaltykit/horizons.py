@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from loyaltykit import _checks, _frame, _horizons, _intervals, _results, _spells, _survival
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result
+
 _METHOD, _UNIT = "normal", "duration"
 _MOST = 1e50  # of a horizon: its square over that of a weight is still a number
 
 
 def restricted_mean(
-    data: Any,
+    data: Data[Result],
     duration: str,
     event: str,
     *,
@@ -25,8 +28,8 @@ def restricted_mean(
     counts: str | None = None,
     weights: str | None = None,
     confidence_level: float = 0.95,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Return the mean time to the event within a horizon, from durations that may be censored.
 
     It is the area under the Kaplan-Meier curve S from 0 to the horizon :math:`\tau`,
@@ -182,7 +185,8 @@ def restricted_mean(
         "unit": _UNIT,
         "definition": _results.horizon_definition(until),
     }
-    return _frame.table(spells.keys, columns, spells.size)
+    made: Result = _frame.table(spells.keys, columns, spells.size)
+    return made
 
 
 def _check_horizon(value: object) -> float:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from loyaltykit import _checks, _frame, _refusals, _tally
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Array, Labelled, Values
+
+Unknown = Literal["raise", "null", "other"]
 
 # Spellings that customer registers hold, English and Indonesian, in the form `_simplified` gives.
 _SECTOR_SPELLINGS = {
@@ -56,7 +61,7 @@ _TIER_SPELLINGS = {
 }
 
 
-def normalize_sector(values: Any, *, unknown: str = "raise") -> Any:
+def normalize_sector(values: Labelled[Values] | Array, *, unknown: Unknown = "raise") -> Values:
     """Map the spellings of a sector to B2B, B2C, B2G or NPO.
 
     Parameters
@@ -84,10 +89,13 @@ def normalize_sector(values: Any, *, unknown: str = "raise") -> Any:
     >>> lk.normalize_sector(["b2b", "Pemerintah", "non-profit", "perorangan"]).tolist()
     ['B2B', 'B2G', 'NPO', 'B2C']
     """
-    return _normalized(values, _SECTOR_SPELLINGS, unknown)
+    made: Values = _normalized(values, _SECTOR_SPELLINGS, unknown)
+    return made
 
 
-def normalize_relationship(values: Any, *, unknown: str = "raise") -> Any:
+def normalize_relationship(
+    values: Labelled[Values] | Array, *, unknown: Unknown = "raise"
+) -> Values:
     """Map the spellings of a relationship to internal or external.
 
     Parameters
@@ -115,10 +123,13 @@ def normalize_relationship(values: Any, *, unknown: str = "raise") -> Any:
     >>> lk.normalize_relationship(["Karyawan", "pelanggan"]).tolist()
     ['internal', 'external']
     """
-    return _normalized(values, _RELATIONSHIP_SPELLINGS, unknown)
+    made: Values = _normalized(values, _RELATIONSHIP_SPELLINGS, unknown)
+    return made
 
 
-def normalize_loyalty_tier(values: Any, *, unknown: str = "raise") -> Any:
+def normalize_loyalty_tier(
+    values: Labelled[Values] | Array, *, unknown: Unknown = "raise"
+) -> Values:
     """Map the spellings of a loyalty tier to prospect, new, repeat or loyal.
 
     Parameters
@@ -150,10 +161,13 @@ def normalize_loyalty_tier(values: Any, *, unknown: str = "raise") -> Any:
     >>> lk.normalize_loyalty_tier(["Potensial", "baru", "Repeat ", "setia"]).tolist()
     ['prospect', 'new', 'repeat', 'loyal']
     """
-    return _normalized(values, _TIER_SPELLINGS, unknown)
+    made: Values = _normalized(values, _TIER_SPELLINGS, unknown)
+    return made
 
 
-def nps_group(scores: Any, *, promoter_min: int = 9, detractor_max: int = 6) -> Any:
+def nps_group(
+    scores: Labelled[Values] | Array, *, promoter_min: int = 9, detractor_max: int = 6
+) -> Values:
     """Label each answer detractor, passive or promoter.
 
     Parameters
@@ -191,11 +205,12 @@ def nps_group(scores: Any, *, promoter_min: int = 9, detractor_max: int = 6) -> 
     answers = np.arange(11)
     codes = np.append((answers > detractor).astype(np.int64) + (answers >= promoter), -1)
     labels = ("detractor", "passive", "promoter")
-    return _frame.categories(series, codes[slots], labels).to_native()
+    made: Values = _frame.categories(series, codes[slots], labels).to_native()
+    return made
 
 
 def _normalized(values: Any, spellings: Mapping[str, str], unknown: str) -> Any:
-    _checks.check_choice("unknown", unknown, ("raise", "null", "other"))
+    _checks.check_choice("unknown", unknown, get_args(Unknown))
     series = _frame.open_values(values, "values")
     encoded = _frame.encode(series)
     labels = [*spellings, "other"] if unknown == "other" else list(spellings)

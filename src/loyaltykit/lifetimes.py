@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,22 +24,25 @@ from loyaltykit import (
 from loyaltykit._frame import N
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result, Rows
+
 _MADE = frozenset(("start", "duration", "event"))
 _LENGTH = "lk length"
 
 
 def customer_lifetimes(
-    data: Any,
+    data: Rows[Result],
     customer: str,
     time: str,
     *,
     gap: int | None = None,
     contract_end: str | None = None,
-    observed_from: Any = None,
-    as_of: Any = None,
+    observed_from: Moment | None = None,
+    as_of: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Return the first lifetime of every customer: its start, its length, and whether it ended.
 
     Of the days d(1) to d(k) on which a customer was active, and the last day observed c, the first
@@ -198,9 +201,11 @@ def customer_lifetimes(
     options = _checks.check_log(as_of, tz, errors)
     named = {"customer": customer, "time": time}
     if contract_end is None:
-        return _of_log(data, named, days, options)
+        of_log: Result = _of_log(data, named, days, options)
+        return of_log
     named["contract_end"] = contract_end
-    return _of_contracts(data, named, days, observed_from, options)
+    of_contracts: Result = _of_contracts(data, named, days, observed_from, options)
+    return of_contracts
 
 
 def _check_gap(gap: object, contract_end: object, observed_from: object) -> int:
@@ -293,15 +298,15 @@ def _terms(
 
 
 def inactivity_gap(
-    data: Any,
+    data: Data[Result],
     customer: str,
     time: str,
     *,
     share: float = 0.9,
-    as_of: Any = None,
+    as_of: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Return how long customers are silent between two active days, and the gap that proposes.
 
     .. math:: within(g) = 100 \frac{|\{\text{silences} \le g\}|}{|\{\text{silences}\}|}, \quad
@@ -406,7 +411,8 @@ def inactivity_gap(
     proposed[enough[:1]] = True
     within = 100.0 * upto / max(int(n.sum()), 1)
     columns = {"gap": length, "n": n, "within": within, "proposed": proposed}
-    return _frame.table(like, columns, len(n))
+    made: Result = _frame.table(like, columns, len(n))
+    return made
 
 
 def _check_share(share: object) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,13 @@ import numpy.typing as npt
 from loyaltykit import _checks, _estimates, _frame, _levels, _results, _samples
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Result, Table
+
 _CONSTANT = ("metric", *_results.WORDS)
 
 
-def pool(result: Any, *, over: str | Sequence[str]) -> Any:
+def pool(result: Table[Result], *, over: str | Sequence[str]) -> Result:
     """Add up the counts of a result table over some of its keys, and estimate anew.
 
     The estimate of the pooled row is that of all its answers or customers together, never a mean of
@@ -67,7 +70,8 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
     keys = [name for name in head if name not in (*dropped, "coverage")]
     if not len(frame):
         gone = dropped if _has_time(keys) else [*dropped, "coverage"]
-        return frame.drop(gone, strict=False).to_native()
+        no_rows: Result = frame.drop(gone, strict=False).to_native()
+        return no_rows
     sample = _samples.read(frame)
     _refuse_overlapping(sample, dropped)
     method, level = (_samples.constant(frame, name) for name in ("method", "confidence_level"))
@@ -90,7 +94,7 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
                 continue
             mask = np.ma.nomask if name == "n_missing" else nothing
             counts[name] = np.ma.masked_array(values, mask=mask)
-    return _results.metric_table(
+    made: Result = _results.metric_table(
         groups.keys,
         sample.metric,
         counts,
@@ -103,6 +107,7 @@ def pool(result: Any, *, over: str | Sequence[str]) -> Any:
         confidence_level=level,
         definition=sample.definition,
     )
+    return made
 
 
 def _check_over(dropped: Sequence[str], head: Sequence[str]) -> None:

@@ -15,6 +15,8 @@ from loyaltykit.errors import DataError, ParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from loyaltykit._typing import Seed
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Counts = int | Sequence[int] | npt.NDArray[Any]
@@ -32,8 +34,8 @@ def nps_from_counts(
     n: Counts | None = None,
     labels: Labels = None,
     confidence_level: float = 0.95,
-    method: str = "score",
-    rng: int | np.random.Generator | None = None,
+    method: _estimates.NetMethod = "score",
+    rng: Seed | None = None,
     n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Net Promoter Score from the counts of promoters, detractors and either passives or all.
@@ -110,8 +112,8 @@ def csat_from_counts(
     n: Counts,
     labels: Labels = None,
     confidence_level: float = 0.95,
-    method: str = "wilson",
-    rng: int | np.random.Generator | None = None,
+    method: _estimates.ShareMethod = "wilson",
+    rng: Seed | None = None,
     n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Customer satisfaction from the counts of satisfied and of all valid answers.
@@ -172,11 +174,11 @@ def ces_from_counts(
     n: Counts | Sequence[Sequence[int]],
     labels: Labels = None,
     confidence_level: float = 0.95,
-    direction: str = "ease",
-    statistic: str = "mean",
+    direction: _checks.Direction = "ease",
+    statistic: _checks.Statistic = "mean",
     easy_min: int | None = None,
-    method: str | None = None,
-    rng: int | np.random.Generator | None = None,
+    method: _checks.CesMethod | None = None,
+    rng: Seed | None = None,
     n_resamples: int = 9999,
 ) -> pd.DataFrame:
     """Customer Effort Score from the number of answers at each point of the scale.
@@ -236,7 +238,7 @@ def ces_from_counts(
         )
         raise ParameterError(msg)
     easy, hard = _checks.check_ces_cutoffs(scale, direction, easy_min)
-    method = _checks.check_ces_method(statistic, method)
+    chosen = _checks.check_ces_method(statistic, method)
     level = _checks.check_confidence_level(confidence_level)
     counted = _whole("n", n)
     if counted.ndim not in (1, 2) or counted.shape[-1] != len(points):
@@ -247,12 +249,12 @@ def ces_from_counts(
     buckets = _tally.ces_buckets(table, _tally.points(scale), direction, easy, hard)
     definition = _results.ces_definition(scale, direction, statistic, easy, hard)
     size, limits = table.sum(axis=1), None
-    if method == _estimates.BOOTSTRAP:
+    if chosen == _estimates.BOOTSTRAP:
         kind, each = _estimates.kind("ces", definition), np.eye(len(points), dtype=np.int64)
         one = _tally.ces_buckets(each, _tally.points(scale), direction, easy, hard)
         values = _estimates.moments("ces", kind, one).first
         limits = _drawn(kind, table, values, level, rng, n_resamples)
-    return _table("ces", keys, buckets, size, method, level, definition, limits)
+    return _table("ces", keys, buckets, size, chosen, level, definition, limits)
 
 
 def retention_rate_from_counts(
@@ -263,7 +265,7 @@ def retention_rate_from_counts(
     returned: Counts = 0,
     labels: Labels = None,
     confidence_level: float = 0.95,
-    method: str = "wilson",
+    method: _estimates.RateMethod = "wilson",
 ) -> pd.DataFrame:
     r"""Customer retention rate from the customers at the start, at the end, and those won.
 
@@ -324,7 +326,7 @@ def churn_rate_from_counts(
     lost: Counts,
     labels: Labels = None,
     confidence_level: float = 0.95,
-    method: str = "wilson",
+    method: _estimates.RateMethod = "wilson",
 ) -> pd.DataFrame:
     r"""Customer churn rate from the customers at the start and those of them who were lost.
 

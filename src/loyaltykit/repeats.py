@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -28,17 +28,22 @@ from loyaltykit import (
 )
 from loyaltykit.errors import ParameterError
 
+Keep = Literal["latest", "first"]
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result, Rows
+
 # ---- one answer each ----------------------------------------------------------------------------
 
 
 def one_answer(
-    data: Any,
+    data: Rows[Result],
     customer: str,
     time: str,
     *,
-    keep: str = "latest",
+    keep: Keep = "latest",
     within: str | Sequence[str] | None = None,
-) -> Any:
+) -> Result:
     """Keep one answer of every customer, the latest or the first, in all or in each wave.
 
     A customer who answers three times would count three times in a score, and its answers are not
@@ -103,7 +108,7 @@ def one_answer(
     names = {"customer": customer, "time": time}
     for role, name in names.items():
         _checks.check_name(role, name)
-    _checks.check_choice("keep", keep, ("latest", "first"))
+    _checks.check_choice("keep", keep, get_args(Keep))
     with _sources.turn(data):
         source = _sources.opened(data)
         columns = _sources.columns_of(source)
@@ -111,13 +116,16 @@ def one_answer(
         _checks.check_columns(names, columns)
         if isinstance(source, _frame.LazyFrame):
             source = _sources.only(source, columns)
-            return _customers.one_answer(source, customer, time, keep, waves, freq)
+            query: Result = _customers.one_answer(source, customer, time, keep, waves, freq)
+            return query
         options: dict[str, Any] = {"customer": customer, "time": time, "keep": keep}
         options |= {"waves": waves, "freq": freq}
         if isinstance(source, _dask.Partitions):
             one = functools.partial(_one_answer, **options, ordered=False)
-            return _customer_partitions.one_answer(source, customer, time, one)
-        return _one_answer(source, **options)
+            parts: Result = _customer_partitions.one_answer(source, customer, time, one)
+            return parts
+        made: Result = _one_answer(source, **options)
+        return made
 
 
 def _waves(within: object, columns: Sequence[str]) -> tuple[list[str], str | None]:
@@ -174,25 +182,25 @@ def _one_answer(
 
 
 def compare_paired(
-    data: Any,
+    data: Data[Result],
     before: str,
     after: str,
     *,
-    metric: str,
+    metric: _pairs.Metric,
     by: str | Sequence[str] | None = None,
     scale: tuple[int, int] | None = None,
     promoter_min: int = 9,
     detractor_max: int = 6,
     satisfied_min: int | None = None,
-    direction: str = "ease",
-    statistic: str = "mean",
+    direction: _checks.Direction = "ease",
+    statistic: _checks.Statistic = "mean",
     easy_min: int | None = None,
     missing: Sequence[float | str] = (),
-    errors: str = "raise",
-    alternative: str = "two-sided",
-    adjust: str = "holm",
+    errors: _checks.Errors = "raise",
+    alternative: _checks.Alternative = "two-sided",
+    adjust: _adjustment.Adjust = "holm",
     confidence_level: float = 0.95,
-) -> Any:
+) -> Result:
     r"""Compare two answers of the same people, to tell whether the score has moved.
 
     With d the change of one person, of the n who gave both answers,
@@ -315,7 +323,7 @@ def compare_paired(
             "ces": {"direction": direction, "statistic": statistic, "easy_min": easy_min},
         },
     )
-    _checks.check_choice("errors", errors, ("raise", "coerce"))
+    _checks.check_errors(errors)
     _checks.check_choice("adjust", adjust, _adjustment.ADJUSTMENTS)
     level = _checks.check_confidence_level(confidence_level)
     pivot = _differences.Pivot(_checks.check_alternative(alternative, level), level)
@@ -343,9 +351,10 @@ def compare_paired(
     }
     for name in ("std_error", "ci_low", "ci_high"):
         columns[name] = rule.factor * columns[name]
-    return _frame.table(
+    made: Result = _frame.table(
         keys, {name: columns[name] for name in _results.COMPARE_PAIRED}, len(pairs.n)
     )
+    return made
 
 
 def _counted(

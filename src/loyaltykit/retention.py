@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from loyaltykit import _checks, _estimates, _flow_tables, _results
 from loyaltykit._flows import BRIEF, CHURNED, DUE, ENDED, NEW, RETAINED, RETURNED
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result
+
 # Of each denominator: the kinds of customers it is made of, and those counted only if named.
 _BASES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "start": ((RETAINED, CHURNED), ()),
@@ -19,26 +22,28 @@ _BASES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "start_plus_new": ((RETAINED, CHURNED, NEW, RETURNED, BRIEF), ()),
     "renewal_due": ((DUE,), (DUE,)),
 }
-_LIKE = {"chartmogul": "start", "stripe": "start_plus_new"}
+Denominator = Literal["start", "average", "start_plus_new", "renewal_due"]
+Like = Literal["chartmogul", "stripe"]
+_LIKE: dict[str, Denominator] = {"chartmogul": "start", "stripe": "start_plus_new"}
 
 
 def retention_rate(
-    data: Any,
+    data: Data[Result],
     customer: str,
     time: str,
     *,
     contract_end: str | None = None,
-    freq: str = "month",
+    freq: _checks.Frequency = "month",
     by: str | Sequence[str] | None = None,
-    segments: Any = None,
-    as_of: Any = None,
-    observed_from: Any = None,
+    segments: Data[object] | None = None,
+    as_of: Moment | None = None,
+    observed_from: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     grace: int = 0,
     confidence_level: float = 0.95,
-    method: str = "wilson",
-) -> Any:
+    method: _estimates.RateMethod = "wilson",
+) -> Result:
     r"""Customer retention rate by period: who of the customers at the start was still there.
 
     .. math:: retention_t = 100 \frac{|A_{t-1} \cap A_t|}{|A_{t-1}|}
@@ -171,28 +176,29 @@ def retention_rate(
     )
     counts = {"retained": flow.sum_of(RETAINED), "churned": flow.sum_of(CHURNED)}
     definition = _results.rate_definition(freq, grace, contracts=contract_end is not None)
-    return _rate("retention_rate", flow, counts, definition, confidence_level, method)
+    made: Result = _rate("retention_rate", flow, counts, definition, confidence_level, method)
+    return made
 
 
 def churn_rate(
-    data: Any,
+    data: Data[Result],
     customer: str,
     time: str,
     *,
     contract_end: str | None = None,
-    freq: str = "month",
+    freq: _checks.Frequency = "month",
     by: str | Sequence[str] | None = None,
-    segments: Any = None,
-    as_of: Any = None,
-    observed_from: Any = None,
+    segments: Data[object] | None = None,
+    as_of: Moment | None = None,
+    observed_from: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     grace: int = 0,
     confidence_level: float = 0.95,
-    method: str = "wilson",
-    denominator: str = "start",
-    like: str | None = None,
-) -> Any:
+    method: _estimates.RateMethod = "wilson",
+    denominator: Denominator = "start",
+    like: Like | None = None,
+) -> Result:
     r"""Customer churn rate by period: who of the customers at the start was gone.
 
     .. math:: churn_t = 100 \frac{|A_{t-1} \setminus A_t|}{|A_{t-1}|} = 100 - retention_t
@@ -341,8 +347,8 @@ def churn_rate(
     start_plus_new 66.7
     renewal_due 100.0
     """
-    denominator = _denominator(denominator, like, contract_end)
-    base, kinds = _BASES[denominator]
+    chosen = _denominator(denominator, like, contract_end)
+    base, kinds = _BASES[chosen]
     flow = _flow_tables.counted(
         data,
         customer,
@@ -360,10 +366,11 @@ def churn_rate(
         base=base,
     )
     definition = _results.rate_definition(
-        freq, grace, contracts=contract_end is not None, denominator=denominator
+        freq, grace, contracts=contract_end is not None, denominator=chosen
     )
-    counts = _churned(flow, denominator)
-    return _rate("churn_rate", flow, counts, definition, confidence_level, method)
+    counts = _churned(flow, chosen)
+    made: Result = _rate("churn_rate", flow, counts, definition, confidence_level, method)
+    return made
 
 
 def _denominator(denominator: object, like: object, contract_end: str | None) -> str:

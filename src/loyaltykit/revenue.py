@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,15 @@ from loyaltykit import (
 )
 from loyaltykit.errors import ConcentrationWarning, ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result, Seed
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_METHODS = ("bootstrap", "none")
+Method = Literal["bootstrap", "none"]
+Like = Literal["chartmogul", "chargify", "saas_capital"]
+
 _ANALYTIC = {"grr": "wilson", "nrr": "linearised", "earned_growth": "linearised"}
 # What becomes of the amounts of returned customers, and how long a span is.
 _LIKE = {"chartmogul": ("apart", 1), "chargify": ("counted", 1), "saas_capital": ("apart", 12)}
@@ -33,28 +38,28 @@ _MOST_DRAWS = 2_000_000_000
 
 
 def revenue_retention(
-    data: Any,
+    data: Data[Result],
     customer: str,
     time: str,
     amount: str,
     *,
     contract_end: str | None = None,
-    freq: str = "month",
+    freq: _checks.Frequency = "month",
     by: str | Sequence[str] | None = None,
-    segments: Any = None,
-    as_of: Any = None,
-    observed_from: Any = None,
+    segments: Data[object] | None = None,
+    as_of: Moment | None = None,
+    observed_from: Moment | None = None,
     tz: str | None = None,
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     trailing: int | None = None,
     currency: str | None = None,
     referred: str | None = None,
-    like: str | None = None,
-    method: str | None = None,
+    like: Like | None = None,
+    method: Method | None = None,
     confidence_level: float = 0.95,
-    rng: Any = None,
+    rng: Seed | None = None,
     n_resamples: int = 9999,
-) -> Any:
+) -> Result:
     r"""Return how much of the recurring amounts of a period's customers is left later.
 
     Of the customers with an amount s above 0 at the start, and e what each of them pays at the end,
@@ -257,7 +262,7 @@ def revenue_retention(
     draw = method == _estimates.BOOTSTRAP
     asked = _revenue.Asked(amount, periods, currency, referred, draw)
     if method is not None:
-        _checks.check_choice("method", method, _METHODS)
+        _checks.check_choice("method", method, get_args(Method))
     level = _checks.check_confidence_level(confidence_level)
     draws = _checks.check_rng(rng), _checks.check_n_resamples(n_resamples)
     with _sources.turn(data):
@@ -281,7 +286,8 @@ def revenue_retention(
     )
     metrics = ("grr", "nrr") if referred is None else ("grr", "nrr", "earned_growth")
     limits = _drawn(counted, metrics, definition, level, *draws) if asked.one_by_one else {}
-    return _table(counted, metrics, definition, method, level, limits)
+    made: Result = _table(counted, metrics, definition, method, level, limits)
+    return made
 
 
 def _check_span(trailing: object, like: object, freq: object) -> tuple[str, int]:

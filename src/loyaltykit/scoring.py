@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from loyaltykit import (
 )
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Moment, Result, Rows
+
 _MADE = frozenset(
     (
         *("frequency", "recency", "T", "monetary"),
@@ -28,17 +31,17 @@ _MOST_BINS = 100
 
 
 def rfm(
-    data: Any,
+    data: Rows[Result],
     customer: str,
     time: str,
     amount: str,
     *,
-    as_of: Any = None,
-    freq: str = "day",
+    as_of: Moment | None = None,
+    freq: _checks.Frequency = "day",
     bins: int = 5,
     tz: str | None = None,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Score every customer by recency, frequency and money, and name the segment.
 
     Of the N customers with a purchase, each measure is scored by rank,
@@ -168,10 +171,15 @@ def rfm(
     with _sources.turn(data):
         source = _sources.having(data, named, _MADE)
         if isinstance(source, _frame.LazyFrame):
-            return _score_queries.scored(source, **named, freq=freq, bins=bins, **options)
+            query: Result = _score_queries.scored(source, **named, freq=freq, bins=bins, **options)
+            return query
         if isinstance(source, _dask.Partitions):
-            return _customer_partitions.scored(source, **named, freq=freq, bins=bins, **options)
-        return _scored(source, **named, freq=freq, bins=bins, **options)
+            parts: Result = _customer_partitions.scored(
+                source, **named, freq=freq, bins=bins, **options
+            )
+            return parts
+        made: Result = _scored(source, **named, freq=freq, bins=bins, **options)
+        return made
 
 
 def _check_bins(bins: object) -> None:

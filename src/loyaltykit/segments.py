@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +21,21 @@ from loyaltykit import (
 )
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result, Rows
+
 IntArray = npt.NDArray[np.int64]
 
 
 def attach_segments(
-    data: Any,
-    segments: Any,
+    data: Rows[Result],
+    segments: Data[object],
     *,
     on: str | Sequence[str],
     columns: str | Sequence[str] | None = None,
     time: str | None = None,
     valid_from: str | None = None,
-) -> Any:
+) -> Result:
     """Add columns of a segments frame to the rows of another: a left join that keeps every row.
 
     Parameters
@@ -88,7 +91,8 @@ def attach_segments(
         if name is not None:
             _checks.check_name(role, name)
     with _sources.turn(data):
-        return _attach_source(data, segments, keys, columns, time, valid_from)
+        made: Result = _attach_source(data, segments, keys, columns, time, valid_from)
+        return made
 
 
 def _attach_source(

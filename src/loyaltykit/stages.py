@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +11,30 @@ import numpy.typing as npt
 from loyaltykit import _checks, _histories, _history_queries, _results, _standing
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result, Rows
+
 
 def lifecycle_stage(
-    data: Any,
+    data: Rows[Result],
     customer: str,
     time: str,
     *,
-    as_of: Any = None,
-    freq: str | None = None,
-    customers: Any = None,
+    as_of: Moment | None = None,
+    freq: _checks.Frequency | None = None,
+    customers: Data[object] | None = None,
     purchase: str | None = None,
     onboarding: int = 90,
     usual_gap: float = 90,
     least_gap: float = 7,
     at_risk_after: float = 2.0,
     churned_after: float = 4.0,
-    answers: Any = None,
+    answers: Data[object] | None = None,
     score: str = "score",
     answered: str = "time",
     tz: str | None = None,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Label every customer by the stage of its life, from tenure, silence and its own rhythm.
 
     Of the k days so far on which a customer bought, d(1) to d(k), and the date t:
@@ -164,7 +167,7 @@ def lifecycle_stage(
             "customer is at risk before it has churned."
         )
         raise ParameterError(msg)
-    return _standing.labelled(
+    made: Result = _standing.labelled(
         data,
         customer,
         time,
@@ -180,6 +183,7 @@ def lifecycle_stage(
         errors=errors,
         answers=None if answers is None else _standing.Answers(answers, score, answered),
     )
+    return made
 
 
 def _stage(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from loyaltykit import _answers, _checks, _estimates, _results, _tally
 
-Seed = int | np.random.Generator | None
+if TYPE_CHECKING:
+    from loyaltykit._typing import Answers, Result, Seed
 
 
 def nps(
-    data: Any,
+    data: Answers[Result],
     score: str | None = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -23,17 +22,17 @@ def nps(
     strata: str | None = None,
     population: _answers.Population = None,
     time: str | None = None,
-    freq: str | None = None,
+    freq: _checks.Frequency | None = None,
     missing: Sequence[float | str] = (),
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     confidence_level: float = 0.95,
-    rng: Seed = None,
+    rng: Seed | None = None,
     n_resamples: int = 9999,
     scale: tuple[int, int] = (0, 10),
     promoter_min: int = 9,
     detractor_max: int = 6,
-    method: str = "score",
-) -> Any:
+    method: _estimates.NetMethod = "score",
+) -> Result:
     r"""Net Promoter Score: the share of promoters less the share of detractors, in points.
 
     .. math:: NPS = 100 \, \frac{promoters - detractors}{n}, \qquad
@@ -177,7 +176,7 @@ def nps(
         lambda answers: _tally.nps_buckets(answers, each, promoter, detractor),
         _checks.check_confidence_level(confidence_level),
     )
-    return _answers.table(
+    made: Result = _answers.table(
         metric,
         data,
         score,
@@ -195,10 +194,11 @@ def nps(
         rng=rng,
         n_resamples=n_resamples,
     )
+    return made
 
 
 def csat(
-    data: Any,
+    data: Answers[Result],
     score: str | None = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -208,16 +208,16 @@ def csat(
     strata: str | None = None,
     population: _answers.Population = None,
     time: str | None = None,
-    freq: str | None = None,
+    freq: _checks.Frequency | None = None,
     missing: Sequence[float | str] = (),
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     confidence_level: float = 0.95,
-    rng: Seed = None,
+    rng: Seed | None = None,
     n_resamples: int = 9999,
     scale: tuple[int, int] = (1, 5),
     satisfied_min: int | None = None,
-    method: str = "wilson",
-) -> Any:
+    method: _estimates.ShareMethod = "wilson",
+) -> Result:
     r"""Customer satisfaction: the share of satisfied answers, in percent.
 
     .. math:: CSAT = 100 \, \frac{satisfied}{n}, \qquad se = 100 \sqrt{\frac{p (1 - p)}{n}}
@@ -329,7 +329,7 @@ def csat(
         lambda answers: _tally.csat_buckets(answers, each, satisfied),
         _checks.check_confidence_level(confidence_level),
     )
-    return _answers.table(
+    made: Result = _answers.table(
         metric,
         data,
         score,
@@ -347,10 +347,11 @@ def csat(
         rng=rng,
         n_resamples=n_resamples,
     )
+    return made
 
 
 def ces(
-    data: Any,
+    data: Answers[Result],
     score: str | None = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -360,18 +361,18 @@ def ces(
     strata: str | None = None,
     population: _answers.Population = None,
     time: str | None = None,
-    freq: str | None = None,
+    freq: _checks.Frequency | None = None,
     missing: Sequence[float | str] = (),
-    errors: str = "raise",
+    errors: _checks.Errors = "raise",
     confidence_level: float = 0.95,
-    rng: Seed = None,
+    rng: Seed | None = None,
     n_resamples: int = 9999,
     scale: tuple[int, int] = (1, 7),
-    direction: str = "ease",
-    statistic: str = "mean",
+    direction: _checks.Direction = "ease",
+    statistic: _checks.Statistic = "mean",
     easy_min: int | None = None,
-    method: str | None = None,
-) -> Any:
+    method: _checks.CesMethod | None = None,
+) -> Result:
     r"""Customer Effort Score: how easy, or how hard, it was to get something done.
 
     .. math:: mean = \frac{\sum x}{n}, \qquad box = 100 \, \frac{easy}{n}, \qquad
@@ -497,7 +498,7 @@ def ces(
         _checks.check_confidence_level(confidence_level),
         low_is_good=direction == "effort",
     )
-    return _answers.table(
+    made: Result = _answers.table(
         metric,
         data,
         score,
@@ -515,3 +516,4 @@ def ces(
         rng=rng,
         n_resamples=n_resamples,
     )
+    return made

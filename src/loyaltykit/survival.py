@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,14 @@ import numpy.typing as npt
 from loyaltykit import _checks, _codes, _frame, _results, _samples, _spells, _survival
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result, Table
+
 FloatArray = npt.NDArray[np.float64]
 
 
 def survival_curve(
-    data: Any,
+    data: Data[Result],
     duration: str,
     event: str,
     *,
@@ -23,10 +26,10 @@ def survival_curve(
     entry: str | None = None,
     counts: str | None = None,
     weights: str | None = None,
-    method: str = "log-log",
+    method: _survival.Method = "log-log",
     confidence_level: float = 0.95,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     r"""Return the share of customers who stay longer than t, for every t: Kaplan-Meier's estimate.
 
     .. math:: S(t) = \prod_{u \le t} \left(1 - \frac{D(u)}{Y(u)}\right), \qquad
@@ -188,13 +191,16 @@ def survival_curve(
         "method": method,
         "unit": "percent",
     }
-    return _frame.table(_frame.rows(spells.keys, table.group), columns, len(table.group))
+    made: Result = _frame.table(_frame.rows(spells.keys, table.group), columns, len(table.group))
+    return made
 
 
 # ---- quantiles ----------------------------------------------------------------------------------
 
 
-def survival_quantile(result: Any, *, share: float | Sequence[float] | FloatArray = 0.5) -> Any:
+def survival_quantile(
+    result: Table[Result], *, share: float | Sequence[float] | FloatArray = 0.5
+) -> Result:
     r"""Return the duration by which a share of customers has left: the median, or another quantile.
 
     .. math:: t_p = \min \{t : S(t) \le 1 - p\}
@@ -284,7 +290,8 @@ def survival_quantile(result: Any, *, share: float | Sequence[float] | FloatArra
     }
     columns = {"share": np.tile(shares, size), **found, **words, "unit": "duration"}
     place = np.repeat(np.arange(size), len(shares))
-    return _frame.table(_frame.rows(groups.keys, place), columns, len(place))
+    made: Result = _frame.table(_frame.rows(groups.keys, place), columns, len(place))
+    return made
 
 
 def _check_shares(share: object) -> FloatArray:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loyaltykit import _answers, _checks, _designs, _frame, _refusals, _results, _tally
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result
+
 IntArray = npt.NDArray[np.int64]
 
 
 def tally(
-    data: Any,
+    data: Data[Result],
     score: str,
     *,
     by: str | Sequence[str] | None = None,
@@ -22,11 +25,11 @@ def tally(
     clusters: str | None = None,
     counts: str | None = None,
     time: str | None = None,
-    freq: str | None = None,
+    freq: _checks.Frequency | None = None,
     scale: tuple[int, int],
     missing: Sequence[float | str] = (),
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     """Count the answers: one row per group and answer, ready to be added up with other tallies.
 
     Tallies of shards or of days, stacked and passed to `nps`, `csat`, `ces` or `tally` itself with
@@ -126,8 +129,11 @@ def tally(
     if design is not None:
         columns |= {"weight": counted.weight[group, slot], "weight_sq": counted.square[group, slot]}
     kept = names.select([name for name in order if name not in columns])
-    made = _frame.table(_frame.rows(kept, group), columns, len(group))
-    return _frame.reordered(made, [*order, *(name for name in columns if name not in order)])
+    unordered = _frame.table(_frame.rows(kept, group), columns, len(group))
+    made: Result = _frame.reordered(
+        unordered, [*order, *(name for name in columns if name not in order)]
+    )
+    return made
 
 
 def _refuse_nulls(series: _frame.Series, name: str, n: IntArray) -> None:

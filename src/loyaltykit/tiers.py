@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,24 +11,27 @@ import numpy.typing as npt
 from loyaltykit import _checks, _histories, _history_queries, _results, _standing
 from loyaltykit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Moment, Result, Rows
+
 IntArray = npt.NDArray[np.int64]
 
 
 def loyalty_tier(
-    data: Any,
+    data: Rows[Result],
     customer: str,
     time: str,
     *,
-    as_of: Any = None,
-    freq: str | None = None,
-    customers: Any = None,
+    as_of: Moment | None = None,
+    freq: _checks.Frequency | None = None,
+    customers: Data[object] | None = None,
     purchase: str | None = None,
     loyal_periods: int = 3,
     loyal_window: int = 6,
     lapsed_after: int | None = None,
     tz: str | None = None,
-    errors: str = "raise",
-) -> Any:
+    errors: _checks.Errors = "raise",
+) -> Result:
     """Label every customer prospect, new, repeat, loyal or lapsed, as of a date or through time.
 
     A purchase is a day on which a customer bought; several on one day are one. Of the purchases so
@@ -126,7 +129,7 @@ def loyalty_tier(
     if lapsed_after is not None:
         lapsed_after = _checks.check_integer("lapsed_after", lapsed_after, low=1)
     rule: dict[str, Any] = {"periods": periods, "window": window, "lapsed_after": lapsed_after}
-    return _standing.labelled(
+    made: Result = _standing.labelled(
         data,
         customer,
         time,
@@ -141,6 +144,7 @@ def loyalty_tier(
         tz=tz,
         errors=errors,
     )
+    return made
 
 
 def _tier(

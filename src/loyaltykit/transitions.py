@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from loyaltykit import (
 from loyaltykit._frame import DAY, N
 from loyaltykit._history_queries import NEXT_DAY, NEXT_TIER
 from loyaltykit.errors import DataError
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Data, Result
 
 IntArray = npt.NDArray[np.int64]
 
@@ -48,14 +51,14 @@ class _Moves(NamedTuple):
 
 
 def tier_transitions(
-    tiers: Any,
+    tiers: Data[Result],
     customer: str,
     *,
     tier: str = "tier",
     valid_from: str = "valid_from",
     confidence_level: float = 0.95,
-    method: str = "wilson",
-) -> Any:
+    method: _estimates.RateMethod = "wilson",
+) -> Result:
     r"""Tier transitions: the share of each tier that is in each tier at the next date.
 
     .. math:: p_t(a, b) = 100 \frac{|\{i : i \text{ in } a \text{ at } t - 1, \text{ in } b
@@ -149,7 +152,8 @@ def tier_transitions(
             moves = _read(cells, tier)
         else:
             moves = _counted(source, **named)
-    return _table(moves, tier, method, level)
+    made: Result = _table(moves, tier, method, level)
+    return made
 
 
 # ---- counting -----------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from loyaltykit.errors import ConvergenceWarning, DataError, ParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from loyaltykit._typing import Array, Column, Result, Table
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,13 +37,13 @@ class _Margin(NamedTuple):
 
 
 def rake(
-    data: Any,
+    data: Table[Result],
     targets: Mapping[str, Mapping[Any, float] | pd.Series[Any]],
     *,
     weights: str | None = None,
     max_iterations: int = 100,
     tolerance: float = 1e-6,
-) -> Any:
+) -> Result:
     r"""Weight the rows so that several columns have the shares known of the population.
 
     Iterative proportional fitting: column after column, the weights are multiplied so that the
@@ -146,11 +148,12 @@ def rake(
         "design_effect": _kish(weight),
         "weight_max": float(weight.max()),
     }
-    made = _frame.open_frame(_frame.table(frame.select([]), added, len(frame)))
-    return frame.with_columns(*(made[name] for name in _results.RAKED)).to_native()
+    new = _frame.open_frame(_frame.table(frame.select([]), added, len(frame)))
+    made: Result = frame.with_columns(*(new[name] for name in _results.RAKED)).to_native()
+    return made
 
 
-def design_effect(weights: Any) -> float:
+def design_effect(weights: Column[object] | Array) -> float:
     r"""Design effect of unequal weights (Kish): how much they inflate the variance of a mean.
 
     .. math:: \mathit{deff} = \frac{n \sum w_i^2}{(\sum w_i)^2} = 1 + cv^2(w)
