@@ -40,6 +40,11 @@ __all__ = [
     "trend",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # Dark, middle and light, each with the colour of the text on it, of a contrast above 4.5.
 SHARES = {
     "detractors": (_drawing.ORANGE, "black"),
