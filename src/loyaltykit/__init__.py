@@ -23,7 +23,7 @@ from loyaltykit.precounted import (
     nps_from_counts,
     retention_rate_from_counts,
 )
-from loyaltykit.records import to_records
+from loyaltykit.records import from_records, record_schema, to_records
 from loyaltykit.repeats import compare_paired, one_answer
 from loyaltykit.retention import churn_rate, retention_rate
 from loyaltykit.revenue import revenue_retention
@@ -57,6 +57,7 @@ __all__ = [
     "design_effect",
     "errors",
     "explain_change",
+    "from_records",
     "inactivity_gap",
     "lifecycle_stage",
     "logrank",
@@ -72,6 +73,7 @@ __all__ = [
     "pool",
     "quick_ratio",
     "rake",
+    "record_schema",
     "restricted_mean",
     "retention_rate",
     "retention_rate_from_counts",
