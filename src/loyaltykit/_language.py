@@ -151,9 +151,9 @@ INDONESIAN: Final[dict[str, str]] = {
         "Garis adalah interval; setiap panel punya sumbu sendiri."
     ),
     "change not known": "perubahan tidak diketahui",
-    "no clear change ({by})": "belum jelas berubah ({by})",
-    "clear rise": "naik dengan jelas",
-    "clear fall": "turun dengan jelas",
+    "no clear change from {period} ({by})": "belum jelas berubah sejak {period} ({by})",
+    "clear rise from {period}": "naik dengan jelas sejak {period}",
+    "clear fall from {period}": "turun dengan jelas sejak {period}",
     "All periods: {count} rows": "Semua periode: {count} baris",
     "name": "nama",
     "group": "kelompok",
@@ -170,10 +170,10 @@ INDONESIAN: Final[dict[str, str]] = {
     "n is how many answers or customers a number rests on.": (
         "n adalah banyaknya jawaban atau pelanggan di balik angka itu."
     ),
-    "A clear rise or fall is more than chance would explain; without one, nothing is shown to have "
-    "moved.": (
-        "Naik atau turun dengan jelas berarti lebih dari sekadar kebetulan; tanpa itu, perubahan "
-        "belum terbukti."
+    "A clear rise or fall is more than chance would explain, also given how many changes "
+    "were looked at; without one, nothing is shown to have moved.": (
+        "Naik atau turun dengan jelas berarti lebih dari sekadar kebetulan, juga mengingat "
+        "banyaknya perubahan yang diperiksa; tanpa itu, perubahan belum terbukti."
     ),
     # Changes and revenue.
     "Change in {name}": "Perubahan {name}",
