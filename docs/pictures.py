@@ -9,6 +9,7 @@ The other two have scripts of their own: examples/scorecard.py and examples/cdno
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).with_name("pictures")
 
 
+@functools.cache
 def answers() -> Any:
     """Return the answers that the pages ask."""
     return lk.datasets.sample_responses(5_000, rng=1)
 
 
+@functools.cache
 def log() -> Any:
     """Return the log that the pages count."""
     return lk.datasets.sample_interactions(20_000, rng=1)
 
 
+@functools.cache
 def contracts() -> Any:
     """Return the contracts that the pages follow."""
     return lk.datasets.sample_contracts(2_000, rng=7)
