@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loyaltykit import _checks, _dots, _drawing, _fitting, _frame, _language, _results
+from loyaltykit._answer_plots import answers
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
 from loyaltykit._curve_plots import retention_curves
+from loyaltykit._customer_plots import lifecycle_stages, loyalty_tiers, rfm
 from loyaltykit._forest_plots import differences
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 from loyaltykit._scorecard_plots import scorecard
@@ -25,15 +27,19 @@ if TYPE_CHECKING:
     from loyaltykit._language import Language
 
 __all__ = [
+    "answers",
     "change_waterfall",
     "cohort_heatmap",
     "customer_flow",
     "differences",
     "estimates",
     "inactivity_gap",
+    "lifecycle_stages",
+    "loyalty_tiers",
     "nps_bars",
     "retention_curves",
     "revenue_bridge",
+    "rfm",
     "scorecard",
     "survival",
     "tier_transitions",
