@@ -15,7 +15,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check test-lowest test-engines bench coverage lock clean
+.PHONY: help demo test check test-lowest test-engines docs bench coverage lock clean
 
 help:
 	@echo "make demo         install the package and run examples/scorecard.py"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-lowest  the tests with the lowest versions supported (Python 3.11)"
 	@echo "make test-engines the tests that need Spark or Dask; finds or installs Java;"
 	@echo "                  ENGINE_CASES=all gives Spark every case of the long lists"
+	@echo "make docs         build the site into build/site, without the network"
 	@echo "make bench        measure speed and memory beside the peers, best on an idle machine;"
 	@echo "                  BENCH_FLAGS=--quick is a trial of a minute, --help lists the rest"
 	@echo "make coverage     compute how often the intervals hold the truth, into docs/methods.md"
@@ -99,6 +100,9 @@ test-engines: $(ENGINES)/stamp
 	java_home=$$(.ci/java) && JAVA_HOME=$$java_home LOYALTYKIT_ENGINES=$(ENGINE_CASES) \
 		$(ENGINES)/bin/python -m pytest -n 0 -m engines tests
 
+docs: $(DEV)/stamp
+	$(DEV)/bin/python -m sphinx -b html -c docs -W -n --keep-going -q . build/site
+
 bench: $(DEV)/stamp $(PEERS)/stamp
 	$(DEV)/bin/python benchmarks/bench.py --peers-python $(PEERS)/bin/python $(BENCH_FLAGS)
 
@@ -122,5 +126,5 @@ lock: $(UV)/stamp
 		--output-file requirements/lowest.lock pyproject.toml
 
 clean:
-	rm -rf .venv* .*_cache .hypothesis build dist
+	rm -rf .venv* .*_cache .hypothesis build dist docs/api
 	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

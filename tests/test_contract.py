@@ -24,6 +24,7 @@ PUBLIC = {
     *("attach_segments", "loyalty_tier", "pool", "compare"),
     *("lifecycle_stage", "tier_transitions", "rfm", "customer_lifetimes", "inactivity_gap"),
     *("scorecard", "scorecard_html", "scorecard_matrix", "to_records"),
+    *("from_records", "record_schema"),
     *("explain_change", "quick_ratio", "survival_curve", "survival_quantile"),
     *("logrank", "restricted_mean", "revenue_retention"),
 }
@@ -63,6 +64,8 @@ POSITIONAL = {
     "compare": ["result", "across"],
     "explain_change": ["result", "across"],
     "to_records": ["result"],
+    "from_records": ["records"],
+    "record_schema": ["table"],
     "normalize_sector": ["values"],
     "normalize_relationship": ["values"],
     "normalize_loyalty_tier": ["values"],

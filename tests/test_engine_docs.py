@@ -231,6 +231,8 @@ CALLS: dict[str, Call] = {
     "scorecard_matrix": of_table(lk.scorecard_matrix, lambda engine: lk.scorecard(NPS(engine))),
     "scorecard_html": of_table(lk.scorecard_html, lambda engine: lk.scorecard(NPS(engine))),
     "to_records": of_table(lk.to_records, NPS),
+    "from_records": of_counts(lk.from_records),
+    "record_schema": of_counts(lk.record_schema),
     "plot.nps_bars": of_table(lk.plot.nps_bars, NPS),
     "plot.estimates": of_table(lk.plot.estimates, NPS),
     "plot.change_waterfall": of_table(
@@ -247,6 +249,10 @@ CALLS: dict[str, Call] = {
     "plot.differences": of_table(
         lk.plot.differences, lambda engine: lk.compare(NPS(engine), "sector")
     ),
+    "plot.answers": of_table(lk.plot.answers, survey(lk.tally, scale=(1, 5))),
+    "plot.loyalty_tiers": of_table(lk.plot.loyalty_tiers, log(lk.loyalty_tier)),
+    "plot.lifecycle_stages": of_table(lk.plot.lifecycle_stages, log(lk.lifecycle_stage)),
+    "plot.rfm": of_table(lk.plot.rfm, lambda e: lk.rfm(e.frame(LOG), "id", "day", "id")),
     "plot.scorecard": of_table(lk.plot.scorecard, lambda engine: lk.scorecard(NPS(engine))),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),
@@ -270,6 +276,11 @@ REFUSALS = (
     r"|^(scores|values|weights) must be a Series or a 1-D array"
 )
 
+NO_FRAME = (
+    r"takes 0 positional arguments but 1 was given"
+    r"|^records must be a list of records|^table must be a string"
+)
+
 
 @functools.cache
 def outcome(engine: Engine, name: str) -> str:
@@ -278,7 +289,7 @@ def outcome(engine: Engine, name: str) -> str:
         result = CALLS[name](engine)
     except TypeError as error:
         found = str(error)
-        if re.search(r"takes 0 positional arguments but 1 was given", found):
+        if re.search(NO_FRAME, found):
             return "no frame"
         if re.search(REFUSALS, found):
             return "refused"

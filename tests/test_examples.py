@@ -130,3 +130,13 @@ def test_daily_tallies_without_duckdb(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("SQLite: 8,322 stored rows give what 20,000 answers give\n\n")
     assert "DuckDB" not in done.stdout
+
+
+def test_typed_report(tmp_path: Path) -> None:
+    done = run(tmp_path, "typed_report.py")
+    assert done.stderr == ""
+    *sectors, moved, record = done.stdout.splitlines()
+    assert sectors[0] == "B2B: +36.1 [+32.6, +39.5], n = 1816"
+    assert len(sectors) == 4
+    assert moved == "moved: none"
+    assert '"metric": "nps"' in record

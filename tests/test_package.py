@@ -17,6 +17,7 @@ SOURCES = ROOT / "src" / "loyaltykit"
 # Tests of more than one module, which have no module of their name.
 CROSS_CUTTING = {
     *("package", "contract", "every_engine", "engine_docs", "real_data", "notebooks", "examples"),
+    "typing",
 }
 
 # Engines that the caller may not use, and what is slow to import.

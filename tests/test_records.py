@@ -1,4 +1,4 @@
-"""to_records: every table of every engine as strict JSON."""
+"""Every table of every engine as strict JSON, back from it, and held against its schema."""
 
 from __future__ import annotations
 
@@ -16,8 +16,18 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from conftest import Engine, column_names, frame_rows
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from test_contract import TABLES as CONTRACT
 
 import loyaltykit as lk
+from loyaltykit._schemas import SHAPES
+from loyaltykit.errors import ColumnNotFoundError, DataError, LoyaltyKitError, ParameterError
+
+ROWS_PER_CUSTOMER = {
+    *("tier", "tier through time", "stage", "stage through time", "rfm", "lifetimes", "gap"),
+}
 
 ANSWERS: dict[str, list[Any]] = {
     "id": [1, 2, 3, 4, 5],
@@ -252,3 +262,291 @@ def test_bins_are_keys() -> None:
 def test_only_frames_have_records(result: Any) -> None:
     with pytest.raises(TypeError, match="result must be a DataFrame"):
         lk.to_records(result)
+
+
+# ---- back from JSON -----------------------------------------------------------------------------
+
+
+def same(made: Any, table: Any) -> None:
+    """Assert that two tables are equal, types included."""
+    if isinstance(table, pd.DataFrame):
+        pd.testing.assert_frame_equal(made, table)
+        return
+    assert made.equals(table)
+    assert made.schema == table.schema
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+def test_records_make_the_table_again(kind: str, name: str) -> None:
+    table = CONTRACT[name][0](Engine(kind))
+    records = lk.to_records(table)
+    if name in ROWS_PER_CUSTOMER:
+        with pytest.raises(DataError, match="of no result table"):
+            lk.from_records(records)
+        return
+    made = lk.from_records(strict(records), engine=kind)
+    assert lk.to_records(made) == records
+    if "transitions" not in name:  # their tiers are categories, which come back as text
+        same(made, table)
+    assert math.inf not in {value for row in records for value in row.values()}
+
+
+def levels_of(kind: str) -> st.SearchStrategy[Any]:
+    return {
+        "text": st.sampled_from(["B2B", "a\x00", "", "inf", "2026-01-01", "\u00e9 \u2028"]),
+        "integers": st.integers(-(2**63), 2**63 - 1),
+        "flags": st.booleans(),
+    }[kind]
+
+
+ROWS = st.integers(1, 12)
+# The kinds of table that hypothesis chooses among, of a frame with a key, a wave and answers.
+DRAWN: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "nps": lambda f: lk.nps(f, "answer", by="key"),
+    "nps by month": lambda f: lk.nps(f, "answer", by="key", time="day"),
+    "csat": lambda f: lk.csat(f, "answer", by="key", scale=(0, 10)),
+    "ces": lambda f: lk.ces(f, "answer", by="key", scale=(0, 10), statistic="net"),
+    "weighted": lambda f: lk.nps(f, "answer", by="key", weights="weight"),
+    "clustered": lambda f: lk.ces(f, "answer", by="key", scale=(0, 10), clusters="id"),
+    "tally": lambda f: lk.tally(f, "answer", by="key", scale=(0, 10), weights="weight"),
+    "retention": lambda f: lk.retention_rate(f, "id", "day"),
+    "retention from counts": lambda f: lk.retention_rate_from_counts(start=9, end=len(f), new=12),
+    "churn": lambda f: lk.pool(lk.churn_rate(f, "id", "day", freq="week"), over="period"),
+    "flow": lambda f: lk.customer_flow(f, "id", "day", freq="quarter"),
+    "ratio": lambda f: lk.quick_ratio(lk.customer_flow(f, "id", "day")),
+    "cohorts": lambda f: lk.cohort_retention(f, "id", "day"),
+    "cohort revenue": lambda f: lk.cohort_retention(f, "id", "day", amount="weight"),
+    "revenue": lambda f: lk.revenue_retention(f, "id", "day", "weight"),
+    "survival": lambda f: lk.survival_curve(f, "weight", "left", by="key"),
+    "quantiles": lambda f: lk.survival_quantile(lk.survival_curve(f, "id", "left", by="key")),
+    "mean": lambda f: lk.restricted_mean(f, "weight", "left", horizon=2, by="key"),
+    "compare": lambda f: lk.compare(lk.nps(f, "answer", by=["left", "key"]), "key"),
+    "compare with the rest": lambda f: lk.compare(
+        lk.csat(f, "answer", by="key", scale=(0, 10)), "key", reference="rest"
+    ),
+    "compare months": lambda f: lk.compare(
+        lk.nps(f, "answer", by="key", time="day"), "period", reference="previous"
+    ),
+    "explain": lambda f: lk.explain_change(
+        lk.nps(f, "answer", by="key", time="day"), "period", reference="previous", segment="key"
+    ),
+    "scorecard": lambda f: lk.scorecard(
+        lk.nps(f, "answer", by="key", time="day"),
+        lk.retention_rate(f, "id", "day"),
+        names=["nps", "kept"],
+        reference="previous",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@given(
+    name=st.sampled_from([*DRAWN]),
+    kind=st.sampled_from(["text", "integers", "flags"]),
+    data=st.data(),
+)
+@settings(max_examples=70)
+def test_what_went_through_json_is_what_it_was(name: str, kind: str, data: st.DataObject) -> None:
+    size = data.draw(ROWS)
+
+    def drawn(values: st.SearchStrategy[Any]) -> list[Any]:
+        return data.draw(st.lists(values, min_size=size, max_size=size))
+
+    frame = pd.DataFrame(
+        {
+            "key": drawn(levels_of(kind)),
+            "answer": pd.array(drawn(st.none() | st.integers(0, 10)), dtype="Int64"),
+            "weight": drawn(st.floats(0.1, 9.0)),
+            "id": drawn(st.integers(1, 4)),
+            "left": drawn(st.booleans()),
+            "day": pd.to_datetime(drawn(st.sampled_from(["2026-01-05", "2026-02-09"]))),
+        }
+    )
+    try:
+        table = DRAWN[name](frame)
+    except LoyaltyKitError:  # nothing to compare with, or to explain
+        assume(False)
+    if not len(table):
+        return
+    made = lk.from_records(strict(lk.to_records(table)))
+    pd.testing.assert_frame_equal(made, table)
+    records = lk.to_records(table)
+    for engine in ("polars", "pyarrow"):
+        assert lk.to_records(lk.from_records(records, engine=engine)) == records
+
+
+def test_what_is_read_back_is_worked_with_as_before() -> None:
+    waves = lk.nps(Engine("pandas").frame(ANSWERS), "nps", by="sector", time="day")
+    made = lk.from_records(strict(lk.to_records(waves)))
+    same(lk.pool(made, over="period"), lk.pool(waves, over="period"))
+    same(lk.compare(made, "sector"), lk.compare(waves, "sector"))
+
+
+def test_null_keys_and_numbers_without_a_point_come_back() -> None:
+    frame = pd.DataFrame({"nps": [10, 0, 9], "flag": [True, None, True], "size": [1.5, 2.0, None]})
+    table = lk.nps(frame, "nps", by=["flag", "size"])
+    records = strict(lk.to_records(table))
+    for row in records:  # JavaScript writes 100.0 as 100
+        for name, value in row.items():
+            if isinstance(value, float) and value.is_integer() and name != "size":
+                row[name] = int(value)
+    made = lk.from_records(records)
+    assert lk.to_records(made) == lk.to_records(table)
+    assert made.dtypes.astype(str).to_dict() == table.dtypes.astype(str).to_dict()
+
+
+def test_infinite_numbers_come_back() -> None:
+    record = lk.to_records(lk.nps_from_counts(promoters=1, passives=0, detractors=0))[0]
+    made = lk.from_records([record | {"ci_low": "-inf", "ci_high": "inf"}])
+    assert made[["ci_low", "ci_high"]].iloc[0].tolist() == [-math.inf, math.inf]
+
+
+PLAIN: dict[str, Any] = lk.to_records(
+    lk.nps_from_counts(promoters=[6, 1], passives=[2, 1], detractors=[2, 3], labels=["a", "b"])
+)[0]
+WITHOUT = {name: value for name, value in PLAIN.items() if name != "estimate"}
+REFUSED: dict[str, tuple[Any, str]] = {
+    "no records": ([], r"^records is empty"),
+    "another table": ([{"a": 1, "b": 2}], r"'a', 'b', which are those of no result table"),
+    "lacking": ([WITHOUT], r"look like a table of nps, and lack 'estimate'"),
+    "half a group": ([PLAIN | {"coverage": "observed"}], r"table of nps, and lack 'period'"),
+    "unknown": ([{**PLAIN, "note": 1}], r"no column 'note' in that place.*by="),
+    "other table's": ([{"satisfied": 1, **PLAIN}], r"nps, which has no column 'satisfied'"),
+    "rows that differ": ([PLAIN, WITHOUT], r"^records\[1\] lacks 'estimate'"),
+    "text": ([PLAIN | {"n": "ten"}], r"'n' holds whole numbers.*no null, and 1 row has 'ten'"),
+    "a fraction": ([PLAIN | {"n": 1.5}], r"'n' holds whole numbers from 0 up.*1\.5"),
+    "a negative count": ([PLAIN | {"n": -1}], r"'n' holds whole numbers from 0 up.*-1"),
+    "a null count": ([PLAIN | {"n": None}], r"'n' holds whole numbers.*no null.*None"),
+    "truth": ([PLAIN | {"n": True}], r"'n' holds whole numbers.*True"),
+    "too large": ([PLAIN | {"promoters": 2**63}], r"'promoters' holds whole numbers"),
+    "too large a float": ([PLAIN | {"estimate": 10**400}], r"'estimate' holds numbers"),
+    "NaN": ([PLAIN | {"estimate": math.nan}], r"'estimate' holds numbers \(null for none.*nan"),
+    "infinity": ([PLAIN | {"estimate": math.inf}], r"'estimate' holds numbers.*\"inf\".*inf"),
+    "a list": ([PLAIN | {"group": [1]}], r"'group' holds values of one type.*\[1\]"),
+    "two types": ([PLAIN, PLAIN | {"group": 1}], r"'group' holds values of one type.*'a', 1"),
+    "a word": ([PLAIN | {"unit": 3}], r"'unit' holds text.*3"),
+}
+
+
+@pytest.mark.parametrize(("records", "reason"), REFUSED.values(), ids=REFUSED)
+def test_records_that_are_no_table(records: Any, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        lk.from_records(records)
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "20260201", "2026-02-01T00:00:00", 20260201])
+def test_days_that_are_none(day: Any) -> None:
+    records = lk.to_records(lk.retention_rate(Engine("pandas").frame(ANSWERS), "id", "day"))
+    with pytest.raises(DataError, match="'period' holds dates as ISO text"):
+        lk.from_records([records[0] | {"period": day}])
+
+
+@pytest.mark.parametrize("records", ["[]", b"[]", None, {"n": 1}, 3, [3], [PLAIN, None]])
+def test_what_is_no_list_of_records(records: Any) -> None:
+    with pytest.raises(TypeError, match=r"^records(\[\d\])? must be a"):
+        lk.from_records(records)
+
+
+def test_keys_that_are_named() -> None:
+    table = lk.nps_from_counts(promoters=[6, 1], passives=[2, 1], detractors=[2, 3], labels=[1, 2])
+    sorted_rows = [dict(sorted(row.items())) for row in lk.to_records(table)]  # as a database may
+    same(lk.from_records(sorted_rows, by="group"), table)
+    with pytest.raises(DataError, match="in that place"):
+        lk.from_records(sorted_rows)
+    with pytest.raises(DataError, match="has no column 'note'"):
+        lk.from_records([{"note": "", **PLAIN}], by="group")
+    with pytest.raises(ColumnNotFoundError, match=r"by\[0\]='groop'.*mean 'group'"):
+        lk.from_records([PLAIN], by="groop")
+    with pytest.raises(ParameterError, match=r"engine='spark' is not one of"):
+        lk.from_records([PLAIN], engine="spark")
+
+
+# ---- the schema ---------------------------------------------------------------------------------
+
+SECTOR = {"by": {"sector": "string"}}
+MONTHS = {"by": {"sector": "string", "period": "date"}}
+# For each table of the contract, how its schema is asked for.
+SCHEMAS: dict[str, tuple[str, dict[str, Any]]] = {
+    "nps": ("nps", {}),
+    "nps by": ("nps", SECTOR),
+    "nps by time": ("nps", {"by": "sector", "period": True}),
+    "csat": ("csat", {}),
+    "ces": ("ces", {}),
+    "tally": ("tally", SECTOR | {"period": True}),
+    "retention": ("retention_rate", {}),
+    "churn by the average": ("churn_rate", {}),
+    "pooled churn by the average": ("churn_rate", {"period": False}),
+    "flow with migration": ("customer_flow", {"by": ["tier"]}),
+    "quick ratio": ("quick_ratio", SECTOR),
+    "cohorts": ("cohort_retention", {}),
+    "pooled cohorts": ("cohort_retention", {"period": False}),
+    "revenue of cohorts": ("cohort_revenue", {}),
+    "revenue retention": ("revenue_retention", SECTOR),
+    "earned growth": ("revenue_retention", {}),
+    "transitions": ("tier_transitions", {}),
+    "compare": ("compare", SECTOR),
+    "compare within": ("compare", MONTHS),
+    "change": ("explain_change", MONTHS),
+    "paired": ("compare_paired", SECTOR),
+    "survival": ("survival_curve", SECTOR),
+    "weighted survival": ("survival_curve", {"weighted": True}),
+    "quantiles of survival": ("survival_quantile", SECTOR),
+    "logrank": ("logrank", SECTOR),
+    "logrank of pairs": ("logrank_pairs", SECTOR),
+    "restricted mean": ("restricted_mean", SECTOR),
+    "scorecard": ("scorecard", {}),
+    "scorecard with periods": ("scorecard", {"period": True}),
+}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_records_fit_their_schema_and_no_other_does(name: str) -> None:
+    table, options = SCHEMAS[name]
+    schema = lk.record_schema(table, **options)
+    Draft202012Validator.check_schema(schema)
+    fits = Draft202012Validator(schema).is_valid
+    records: list[dict[str, Any]] = strict(lk.to_records(CONTRACT[name][0](Engine("pandas"))))
+    assert fits(records)
+    assert not fits([{**records[0], "note": 1}])
+    for column in schema["items"]["required"]:
+        assert not fits([{key: value for key, value in records[0].items() if key != column}])
+        assert not fits([records[0] | {column: [1]}])
+    for column in {"n", "at_risk", "start"} & {*schema["items"]["required"]}:
+        assert not fits([records[0] | {column: "many"}])
+        assert table == "revenue_retention" or not fits([records[0] | {column: -1}])
+    assert json.loads(json.dumps(schema)) == schema
+
+
+def test_every_table_has_a_schema_that_was_tried() -> None:
+    assert {table for table, _ in SCHEMAS.values()} == set(SHAPES)
+
+
+def test_weighted_records_fit_the_weighted_schema() -> None:
+    frame = pd.DataFrame({"nps": [10, 0, 9], "weight": [1.0, 2.0, 1.5]})
+    records = lk.to_records(lk.nps(frame, "nps", weights="weight"))
+    assert Draft202012Validator(lk.record_schema("nps", weighted=True)).is_valid(records)
+    assert not Draft202012Validator(lk.record_schema("nps")).is_valid(records)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "reason"),
+    [
+        ("npss", {}, r"table='npss' is not one of.*mean 'nps'"),
+        ("nps", {"by": {"sector": "text"}}, r"by\['sector'\]='text' is not one of 'string'"),
+        ("nps", {"by": "n"}, r"by='n': a result table has a column of that name"),
+        ("customer_flow", {"period": False}, r"always have their calendar columns"),
+        ("compare", {"period": True}, r"never have their calendar columns. Name the column in by="),
+        ("logrank", {"weighted": True}, r"logrank has no weights"),
+        ("scorecard", {"by": "sector"}, r"in dimension and level"),
+    ],
+)
+def test_schemas_that_there_are_not(table: str, options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ParameterError, match=reason):
+        lk.record_schema(table, **options)
+
+
+@pytest.mark.parametrize("options", [{"period": 1}, {"weighted": None}, {"by": {"a": 1}}])
+def test_wrong_types_of_options(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"must be"):
+        lk.record_schema("nps", **options)

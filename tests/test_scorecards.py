@@ -300,7 +300,7 @@ def test_results_are_frames(result: Any) -> None:
 
 def test_a_list_of_tables_is_no_table() -> None:
     with pytest.raises(TypeError, match=r"results\[0\] must be a DataFrame .* not list"):
-        lk.scorecard([nps(Engine("pandas"))])
+        lk.scorecard([nps(Engine("pandas"))])  # type: ignore[arg-type]
 
 
 # ---- the matrix ---------------------------------------------------------------------------------
@@ -420,9 +420,9 @@ def test_values_are_a_column(engine: Engine) -> None:
 
 def test_a_card_is_a_frame() -> None:
     with pytest.raises(TypeError, match="card must be a DataFrame"):
-        lk.scorecard_matrix([1])
+        lk.scorecard_matrix([1])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Collect it first"):
-        lk.scorecard_matrix(pl.LazyFrame({"name": ["nps"]}))
+        lk.scorecard_matrix(pl.LazyFrame({"name": ["nps"]}))  # type: ignore[arg-type]
 
 
 def test_a_total_beside_segments_that_share_accounts() -> None:
@@ -520,11 +520,11 @@ def test_a_card_of_changes_has_a_matrix(engine: Engine) -> None:
     [
         (lambda e: lk.scorecard(nps(e), reference="previous"), "none of the tables has periods"),
         (
-            lambda e: lk.scorecard(nps(e, time="day"), reference="rest"),
+            lambda e: lk.scorecard(nps(e, time="day"), reference="rest"),  # type: ignore[arg-type]
             "reference='rest' is not one of 'previous'",
         ),
         (
-            lambda e: lk.scorecard(nps(e, time="day"), reference="previous", adjust="none at all"),
+            lambda e: lk.scorecard(nps(e, time="day"), reference="previous", adjust="none at all"),  # type: ignore[arg-type]
             "adjust='none at all' is not one of",
         ),
         (

@@ -62,7 +62,7 @@ def test_result_tables_are_taken_in_memory() -> None:
     table = pl.DataFrame(lk.to_records(lk.nps(pd.DataFrame(ROWS), "nps"))).lazy()
     for call in (lk.to_records, lambda t: lk.pool(t, over="sector"), lk.scorecard):
         with pytest.raises(TypeError, match=r"not LazyFrame of polars\. Collect it first"):
-            call(table)
+            call(table)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("lazy", LAZY)

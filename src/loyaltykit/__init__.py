@@ -23,7 +23,7 @@ from loyaltykit.precounted import (
     nps_from_counts,
     retention_rate_from_counts,
 )
-from loyaltykit.records import to_records
+from loyaltykit.records import from_records, record_schema, to_records
 from loyaltykit.repeats import compare_paired, one_answer
 from loyaltykit.reports import scorecard_html
 from loyaltykit.retention import churn_rate, retention_rate
@@ -58,6 +58,7 @@ __all__ = [
     "design_effect",
     "errors",
     "explain_change",
+    "from_records",
     "inactivity_gap",
     "lifecycle_stage",
     "logrank",
@@ -73,6 +74,7 @@ __all__ = [
     "pool",
     "quick_ratio",
     "rake",
+    "record_schema",
     "restricted_mean",
     "retention_rate",
     "retention_rate_from_counts",

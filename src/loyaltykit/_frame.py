@@ -555,3 +555,21 @@ def pandas_keys(columns: Mapping[str, Any] | None = None) -> Frame:
     # An index of their own would line the columns up with something else.
     made = {name: pd.Series(values).array for name, values in (columns or {}).items()}
     return _engines.build_pandas(made)
+
+
+def made(engine: Any, columns: Mapping[str, npt.NDArray[Any]], length: int) -> Any:
+    """Return a native frame of arrays, of the engine named; masked integers and booleans too."""
+    if engine != "pandas":
+        try:
+            keys: Frame = nw.from_dict({}, backend=engine)
+        except ImportError as error:
+            msg = f'engine={engine!r} is not installed: pip install "loyaltykit[{engine}]".'
+            raise ImportError(msg) from error
+        return table(keys, columns, length)
+    import pandas as pd
+
+    arrays: dict[str, Any] = dict(columns)
+    for name, values in columns.items():
+        if isinstance(values, np.ma.MaskedArray) and values.dtype == np.bool_:
+            arrays[name] = pd.Series(values.tolist(), dtype=object).array  # as pandas keeps them
+    return _engines.pandas_table(arrays, length)

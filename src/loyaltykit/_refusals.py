@@ -284,3 +284,48 @@ def ends_before_start(end: str, start: str, count: int, values: Iterable[object]
         'Correct them, or pass errors="coerce" to leave those rows out.'
     )
     raise DataError(msg)
+
+
+def lacking_columns(table: str, names: Sequence[str], columns: Sequence[str]) -> NoReturn:
+    """Raise for records without some columns of the table that they seem to be."""
+    msg = (
+        f"records look like a table of {table}, and lack {listed(names, 20)}. They have "
+        f"{listed(columns, 40)}. Read back all that to_records wrote."
+    )
+    raise DataError(msg)
+
+
+def unknown_columns(table: str, names: Sequence[str]) -> NoReturn:
+    """Raise for records with columns that the table does not have."""
+    msg = (
+        f"records look like a table of {table}, which has no column {listed(names, 20)}. Remove "
+        "what was added, or name the keys with by=."
+    )
+    raise DataError(msg)
+
+
+def columns_out_of_order(table: str, names: Sequence[str]) -> NoReturn:
+    """Raise for records whose keys cannot be told from what somebody added."""
+    msg = (
+        f"records look like a table of {table}, which has no column {listed(names)} in that place. "
+        "Keep the columns and the order that to_records wrote, or name the keys with by=."
+    )
+    raise DataError(msg)
+
+
+def different_fields(row: int, extra: Sequence[object], absent: Sequence[object]) -> NoReturn:
+    """Raise for a record with other columns than the first."""
+    parts = [f"has {listed(extra)} more"] if extra else []
+    parts += [f"lacks {listed(absent)}"] if absent else []
+    msg = (
+        f"records[{row}] {' and '.join(parts)} compared with records[0]. A table has the same "
+        "columns in every row; null is written as None."
+    )
+    raise DataError(msg)
+
+
+def bad_cells(column: str, count: int, values: Iterable[object], expected: str) -> NoReturn:
+    """Raise for values of records that a column cannot hold."""
+    have = "has" if count == 1 else "have"
+    msg = f"records: {column!r} holds {expected}, and {rows(count)} {have} {listed(values)}."
+    raise DataError(msg)

@@ -177,7 +177,7 @@ def cohort_retention(
     The ratio of revenue is R = amount / amount_start over the n customers, and its error that of
     the linearised ratio,
 
-    .. math:: \sqrt{\frac{n}{n - 1} \sum_i (y_i - R x_i)^2} \Big/ \sum_i x_i
+    .. math:: \frac{\sqrt{\frac{n}{n - 1} \sum_i (y_i - R x_i)^2}}{\sum_i x_i}
 
     with Student's t of :math:`(\sum x_i)^2 / \sum x_i^2 - 1` degrees of freedom. It may pass 100,
     and is never cut off. Where the start is 0 or less there is no ratio: null. Where nobody is

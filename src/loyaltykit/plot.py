@@ -1,6 +1,49 @@
 """Pictures of result tables. Each draws on one matplotlib Axes, and returns it.
 
 matplotlib is imported when a picture is drawn: a service that only counts never loads it.
+
+Which picture for which table:
+
+====================================================== =============================================
+table of                                               picture
+====================================================== =============================================
+`nps`, `nps_from_counts`                               `nps_bars`, `estimates`; with periods `trend`
+`csat`, `ces`, `csat_from_counts`, `ces_from_counts`   `estimates`; with periods `trend`
+`tally`                                                `answers`
+`retention_rate`, `churn_rate`, `quick_ratio`          `trend`, `estimates`
+`retention_rate_from_counts`, `churn_rate_from_counts` `estimates`
+`customer_flow`                                        `customer_flow`
+`cohort_retention`                                     `cohort_heatmap`, `retention_curves`
+`revenue_retention`                                    `trend`, `revenue_bridge`
+`survival_curve`                                       `survival`
+`restricted_mean`                                      `estimates`
+`loyalty_tier`                                         `loyalty_tiers`
+`tier_transitions`                                     `tier_transitions`
+`lifecycle_stage`                                      `lifecycle_stages`
+`rfm`                                                  `rfm`
+`inactivity_gap`                                       `inactivity_gap`
+`compare`, `compare_paired`                            `differences`
+`explain_change`                                       `change_waterfall`
+`scorecard`                                            `scorecard`
+====================================================== =============================================
+
+No picture of their own have:
+
+========================================================= =========================================
+result of                                                 what is drawn instead, or why nothing
+========================================================= =========================================
+`pool`                                                    that of the table that was pooled
+`survival_quantile`                                       `survival` marks the medians
+`logrank`                                                 `survival` draws the curves that it tests
+`customer_lifetimes`                                      `survival`, after `survival_curve`
+`cohort_matrix`, `scorecard_matrix`                       their tables, before they are made wide
+`scorecard_html`                                          is a page, and holds pictures
+`attach_segments`, `one_answer`, `rake`                   are rows to count, and no result
+`nps_group`, `normalize_sector`, `normalize_relationship` are labels to count by
+`normalize_loyalty_tier`                                  is labels to count by
+`design_effect`                                           is a number
+`to_records`, `from_records`, `record_schema`             are a way out and back
+========================================================= =========================================
 """
 
 from __future__ import annotations
@@ -45,6 +88,11 @@ __all__ = [
     "tier_transitions",
     "trend",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 # Dark, middle and light, each with the colour of the text on it, of a contrast above 4.5.
 SHARES = {

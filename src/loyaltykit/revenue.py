@@ -187,7 +187,7 @@ def revenue_retention(
     The customers are a sample of what could have happened. Of a few large ones little can be
     known, whatever their number: they are worth
 
-    .. math:: n_{eff} = \Big(\sum s\Big)^2 \Big/ \sum s^2
+    .. math:: n_{eff} = \frac{(\sum s)^2}{\sum s^2}
 
     equal ones. The interval of the gross rate is Wilson's with that size. That of the net rate R is
     :math:`R \pm t \, se`, with the error of a linearised ratio,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from loyaltykit import _adjustment, _checks, _frame, _levels, _results
 from loyaltykit.comparison import compare
 from loyaltykit.errors import ParameterError
+
+if TYPE_CHECKING:
+    from loyaltykit._typing import Result, Table
 
 _TIME = ("period", "coverage")
 _OPTIONAL = (*_TIME, "as_of")
@@ -21,11 +24,11 @@ _LIMITS = {"difference_ci_low": "ci_low", "difference_ci_high": "ci_high"}
 
 
 def scorecard(
-    *results: Any,
+    *results: Table[Result],
     names: Sequence[str] | None = None,
-    reference: str | None = None,
-    adjust: str = "holm",
-) -> Any:
+    reference: Literal["previous"] | None = None,
+    adjust: _adjustment.Adjust = "holm",
+) -> Result:
     """Stack metric tables, whatever their metrics and keys, into one tidy table.
 
     Parameters
@@ -129,10 +132,11 @@ def scorecard(
     card = _frame.stack(parts)
     _one_definition_each(card)
     _all_or_none_weighted(frames, parts)
-    return card.to_native()
+    stacked: Result = card.to_native()
+    return stacked
 
 
-def scorecard_matrix(card: Any, values: str = "estimate") -> Any:
+def scorecard_matrix(card: Table[Result], values: str = "estimate") -> Result:
     """Return a scorecard as a slide shows it: a row per group, a column per name.
 
     Parameters
@@ -176,7 +180,8 @@ def scorecard_matrix(card: Any, values: str = "estimate") -> Any:
             "scorecard(..., names=)."
         )
         raise ParameterError(msg)
-    return _frame.pivot(frame, index, "name", values)
+    matrix: Result = _frame.pivot(frame, index, "name", values)
+    return matrix
 
 
 def _check_metric_table(frame: _frame.Frame, position: int) -> None:
@@ -200,7 +205,7 @@ def _check_reference(reference: object, frames: Sequence[_frame.Frame]) -> None:
         raise ParameterError(msg)
 
 
-def _with_changes(frame: _frame.Frame, position: int, adjust: str) -> _frame.Frame:
+def _with_changes(frame: _frame.Frame, position: int, adjust: _adjustment.Adjust) -> _frame.Frame:
     """Return the table and what `compare` says of each row against the period before."""
     values = {name: np.full(len(frame), np.nan) for name in _results.CHANGE[1:-1]}
     before = np.full(len(frame), -1, dtype=np.int64)
@@ -237,7 +242,7 @@ def _comparable(frame: _frame.Frame) -> list[str]:
     return [metric for metric in metrics if metric != "quick_ratio"]  # no interval, no test
 
 
-def _compared(frame: _frame.Frame, position: int, adjust: str) -> _frame.Frame:
+def _compared(frame: _frame.Frame, position: int, adjust: _adjustment.Adjust) -> _frame.Frame:
     try:
         table = compare(frame.to_native(), "period", reference=_levels.PREVIOUS, adjust=adjust)
     except ParameterError as error:
