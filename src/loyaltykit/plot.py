@@ -219,7 +219,7 @@ def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray], language: str) -> N
     total = np.sum(list(counts.values()), axis=0)
     rows = np.flatnonzero(total > 0)
     left = np.zeros(len(rows))
-    points = ax.get_window_extent().width * 72 / ax.figure.dpi * _SHARES_END
+    points = _drawing.extent(ax)[0] * _SHARES_END
     for name, (colour, ink) in SHARES.items():
         share = 100 * counts[name][rows] / total[rows]
         bars = ax.barh(rows, share, 0.7, left=left, color=colour, edgecolor="white", label=name)
@@ -231,6 +231,7 @@ def _stack(ax: Axes, counts: dict[str, _drawing.FloatArray], language: str) -> N
         left = left + share
     ax.set_xlim(0, 100 / _SHARES_END)
     ax.set_xticks([0, 25, 50, 75, 100])
+    ax.get_xticklabels()[-1].set_horizontalalignment("right")  # off the panel beside it
     ax.set_xlabel(_language.say("Share of answers, percent", language), x=_SHARES_END / 2)
     _drawing.tidy(ax)
     ax.spines["bottom"].set_bounds(0, 100)
