@@ -147,7 +147,8 @@ def groups() -> dict[str, list[str]]:
     found = {}
     for title, cell in re.findall(r"^\| (?!for |---)([^|]+) \| (.*) \|$", text, flags=re.MULTILINE):
         named = re.findall(r"`([\w.]+)`", cell)
-        found[title] = [name for name in left if name in named or name.split(".")[-1] in named]
+        named += [f"datasets.{name}" for name in named]  # the table does not repeat the module
+        found[title] = [name for name in left if name in named]
         left = [name for name in left if name not in found[title]]
     modules = {name.split(".")[0] for name in left if "." in name}
     for module in sorted(modules):
