@@ -273,6 +273,7 @@ def test_the_table_of_the_quickstart_is_what_its_command_prints(files: Path) -> 
 
 
 def test_every_picture_is_there_and_small() -> None:
+    """`make docs` draws all of them, to see that the script can."""
     for page in PAGES:
         for name in re.findall(r"^!\[[^\]]+\]\(([^)]+)\)", page.read_text(), flags=re.MULTILINE):
             assert (page.parent / name).exists(), f"{page.name} shows {name}"
@@ -282,12 +283,6 @@ def test_every_picture_is_there_and_small() -> None:
     assert max(stored.values()) < 60_000
     shown = set(re.findall(r"pictures/(\w+\.png)", "".join(page.read_text() for page in PAGES)))
     assert shown == drawn
-
-
-def test_the_script_draws_what_it_is_asked(files: Path) -> None:
-    """One of them; `make docs` draws all."""
-    run(files, "docs/pictures.py", "nps", "--folder", "pictures")
-    assert [path.name for path in (files / "pictures").iterdir()] == ["nps.png"]
 
 
 # ---- the site -----------------------------------------------------------------------------------
