@@ -5,6 +5,7 @@ The examples run as doctests when pytest collects the pages; `make docs` builds 
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib.util
 import re
@@ -16,6 +17,7 @@ import types
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 import loyaltykit as lk
@@ -41,11 +43,12 @@ by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relat
 
 @functools.cache
 def script(name: str) -> types.ModuleType:
-    """Return a script of docs as a module."""
-    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+    """Return a script as a module, by its place from docs."""
+    spec = importlib.util.spec_from_file_location(f"script_{Path(name).name}", DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pydantic looks for the types of its models
     spec.loader.exec_module(module)
     return module
 
@@ -211,8 +214,8 @@ def projects() -> set[str]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the commands name, under the names of their columns."""
     folder = tmp_path_factory.mktemp("files")
-    responses = lk.datasets.sample_responses(300, rng=3).rename(columns={"nps": "recommend"})
-    responses.to_csv(folder / "responses.csv", index=False)
+    responses = lk.datasets.sample_responses(300, rng=3)
+    responses.assign(recommend=responses["nps"]).to_csv(folder / "responses.csv", index=False)
     lk.datasets.sample_interactions(2_000, rng=3).to_csv(folder / "log.csv", index=False)
     customers = lk.datasets.sample_customers().rename(columns={"sector": "segment"})
     customers.to_csv(folder / "crm.csv", index=False)
@@ -236,6 +239,21 @@ def run(folder: Path, name: str, *words: str) -> str:
     return done.stdout
 
 
+def ask(words: list[str]) -> int:
+    """Return how the service answers what curl is told to send."""
+    *options, address = words
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    name, _, value = given["-H"].partition(": ")
+
+    async def post() -> int:
+        app = httpx.ASGITransport(app=script("../examples/service/app").app)
+        async with httpx.AsyncClient(transport=app) as client:
+            answer = await client.post(address, content=given["-d"], headers={name: value})
+        return answer.status_code
+
+    return asyncio.run(post())
+
+
 @pytest.mark.parametrize("command", commands())
 def test_every_command_works(command: str, files: Path) -> None:
     """Scripts run, on files of these names; of the others what they name is there."""
@@ -255,8 +273,11 @@ def test_every_command_works(command: str, files: Path) -> None:
         module, name = words[2].split(":")
         source = (ROOT / words[1] / f"{module}.py").read_text(encoding="utf-8")
         assert f"\n{name} = " in source
+    elif program == "curl":
+        assert ask(words) == 200
     elif program.endswith("python"):
-        run(files, *words)
+        served = any(word.startswith("http://127.0.0.1") for word in words)
+        run(files, *([*words[:2], "--help"] if served else words))  # no server is running here
     else:
         pytest.fail(f"no test knows how to check {command!r}")
 

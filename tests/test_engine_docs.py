@@ -249,6 +249,10 @@ CALLS: dict[str, Call] = {
     "plot.differences": of_table(
         lk.plot.differences, lambda engine: lk.compare(NPS(engine), "sector")
     ),
+    "plot.answers": of_table(lk.plot.answers, survey(lk.tally, scale=(1, 5))),
+    "plot.loyalty_tiers": of_table(lk.plot.loyalty_tiers, log(lk.loyalty_tier)),
+    "plot.lifecycle_stages": of_table(lk.plot.lifecycle_stages, log(lk.lifecycle_stage)),
+    "plot.rfm": of_table(lk.plot.rfm, lambda e: lk.rfm(e.frame(LOG), "id", "day", "id")),
     "plot.scorecard": of_table(lk.plot.scorecard, lambda engine: lk.scorecard(NPS(engine))),
     "nps_from_counts": of_counts(lk.nps_from_counts),
     "csat_from_counts": of_counts(lk.csat_from_counts),

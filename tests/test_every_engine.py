@@ -836,6 +836,10 @@ RESULT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "plot.inactivity_gap": lk.plot.inactivity_gap,
     "plot.differences": lk.plot.differences,
     "plot.scorecard": lk.plot.scorecard,
+    "plot.answers": lk.plot.answers,
+    "plot.loyalty_tiers": lk.plot.loyalty_tiers,
+    "plot.lifecycle_stages": lk.plot.lifecycle_stages,
+    "plot.rfm": lk.plot.rfm,
 }
 
 

@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.patches import Rectangle
 
 import loyaltykit as lk
-from loyaltykit import _matrix_plots, plot
+from loyaltykit import _matrix_plots, _shades, plot
 from loyaltykit.errors import ParameterError
 
 mpl.use("Agg")
@@ -223,7 +223,7 @@ def test_colour_bar_names_the_unit() -> None:
 
 def test_colours_are_even_and_readable() -> None:
     """Steps of one length in Oklab, lightness always falling; ink of a contrast above 4.5."""
-    linear = np.array([to_rgb(colour) for colour in _matrix_plots.COLOURS])
+    linear = np.array([to_rgb(colour) for colour in _shades.COLOURS])
     linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
     # Matrices of https://bottosson.github.io/posts/oklab/.
     to_cones = [
@@ -243,7 +243,7 @@ def test_colours_are_even_and_readable() -> None:
     for mesh in meshes(plot.cohort_heatmap(cohorts())):
         for share in np.linspace(0, 1, 21).tolist():
             fill = mesh.get_cmap()(share)
-            dark = bool(_matrix_plots._is_dark(np.array(fill)))
+            dark = bool(_shades.is_dark(np.array(fill)))
             lights = sorted((luminance(fill), luminance("white" if dark else "black")))
             assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4.5
 

@@ -16,7 +16,7 @@ SOURCES = ROOT / "src" / "loyaltykit"
 # Tests of more than one module, which have no module of their name.
 CROSS_CUTTING = {
     *("package", "contract", "every_engine", "engine_docs", "real_data", "notebooks", "examples"),
-    *("docs", "typing"),
+    *("docs", "service", "typing"),
 }
 
 # Engines that the caller may not use, and what is slow to import.
@@ -116,7 +116,15 @@ def test_the_version_is_shown() -> None:
 
 def test_contributing_has_a_line_on_every_file() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    folders = ("src/loyaltykit", "examples", "notebooks", "benchmarks", "docs", "requirements")
+    folders = (
+        "src/loyaltykit",
+        "examples",
+        "examples/service",
+        "notebooks",
+        "benchmarks",
+        "docs",
+        "requirements",
+    )
     names = {path.name for folder in folders for path in (ROOT / folder).glob("*.*")}
     names |= {f"test_{name}.py" for name in CROSS_CUTTING}
     names |= {path.name for path in (ROOT / "tests").glob("*.py") if "test_" not in path.name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,3 +87,12 @@ def test_no_rows() -> None:
     ax = lk.plot.scorecard(card().head(0))
     assert texts(ax) == ["no rows"]
     assert ax.child_axes == []
+
+
+def test_long_names_have_the_room_of_their_lines() -> None:
+    names = [f"a name of {i} that goes on over several lines of a label" for i in range(4)]
+    table = lk.csat_from_counts(satisfied=[5] * 4, n=[9] * 4, labels={"site": names})
+    (panel,) = lk.plot.scorecard(lk.scorecard(table)).child_axes
+    panel.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in panel.get_yticklabels()]
+    assert not any(box.overlaps(other) for box, other in itertools.pairwise(boxes))

@@ -1,9 +1,10 @@
 """What the pictures show, read back from the artists."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 import matplotlib as mpl
@@ -15,6 +16,8 @@ from conftest import Engine
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from test_contract import TABLES
 
 import loyaltykit as lk
 from loyaltykit import plot
@@ -441,3 +444,74 @@ def test_bars_of_weighted_answers_are_those_of_the_weights() -> None:
     ax = lk.plot.nps_bars(lk.nps(data, "nps", weights="w"))
     widths = [bar.get_width() for container in ax.containers for bar in container]
     assert widths == [25.0, 25.0, 50.0]
+
+
+# ---- which picture for which table --------------------------------------------------------------
+
+# The tables of the contract that stand for a function and a picture.
+DRAWN = {
+    "nps": "nps by time",
+    "csat": "csat",
+    "ces": "ces",
+    "tally": "tally",
+    "retention_rate": "retention",
+    "churn_rate": "churn",
+    "quick_ratio": "quick ratio",
+    "customer_flow": "flow",
+    "cohort_retention": "cohorts",
+    "revenue_retention": "revenue retention of contracts",
+    "survival_curve": "weighted survival",
+    "restricted_mean": "restricted mean",
+    "loyalty_tier": "tier through time",
+    "tier_transitions": "pooled transitions",
+    "lifecycle_stage": "stage",
+    "rfm": "rfm",
+    "inactivity_gap": "gap",
+    "compare": "compare",
+    "compare_paired": "paired",
+    "explain_change": "change",
+    "scorecard": "scorecard",
+}
+TIMELESS = {"csat", "ces"}  # as they stand in the contract
+
+
+def pictured() -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return the pictures of each function, and why others have none, as the docstring says."""
+    pictures: dict[str, list[str]] = {}
+    reasons: dict[str, str] = {}
+    lines = iter((plot.__doc__ or "").splitlines())
+    for line in lines:
+        if not line.startswith("="):
+            continue
+        place = line.index(" ")
+        own = next(lines).startswith("table of")
+        next(lines)
+        for row in takewhile(lambda row: not row.startswith("="), lines):
+            for name in re.findall(r"`(\w+)`", row[:place]):
+                if own:
+                    pictures[name] = re.findall(r"`(\w+)`", row[place:])
+                else:
+                    reasons[name] = row[place:].strip()
+    return pictures, reasons
+
+
+def test_every_function_has_a_picture_or_a_reason() -> None:
+    pictures, reasons = pictured()
+    functions = {name for name in lk.__all__ if callable(getattr(lk, name))}
+    assert pictures.keys() | reasons.keys() == functions
+    assert pictures.keys() & reasons.keys() == set()
+    assert all(reasons.values())
+    assert {name for names in pictures.values() for name in names} == set(plot.__all__)
+    counted = {name for name in functions if name.endswith("_from_counts")}
+    assert pictures.keys() - counted == DRAWN.keys()
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_pictures_draw_the_tables_of_the_contract(name: str) -> None:
+    table = TABLES[DRAWN[name]][0](Engine("pandas"))
+    for picture in pictured()[0][name]:
+        if name in TIMELESS and picture == "trend":
+            continue
+        ax = getattr(plot, picture)(table, ax=Figure(layout="constrained").subplots())
+        assert any(axes.has_data() for axes in (ax, *ax.child_axes)), picture
+        assert "no rows" not in [text.get_text() for text in ax.texts]

@@ -70,7 +70,7 @@ def test_a_page_says_what_the_card_says(engine: Engine) -> None:
     assert page.text.startswith("February body {")
     assert "Sector" in page.text
     assert "NPS points, 2026-02-01" in page.text
-    assert f"B2B +100.0 {LOW} to +100.0 n = 20 {UP} +100.0 clear rise" in page.text
+    assert f"B2B +100.0 {LOW} to +100.0 n = 20 {UP} +100.0 clear rise from 2026-01-01" in page.text
     assert "All periods: 6 rows" in page.text
     assert "scale=0..10;promoter>=9;detractor<=6 , score, 95% interval" in page.text
     assert page.tags.count("section") == page.tags.count("img") == 2
@@ -102,7 +102,7 @@ def test_in_indonesian() -> None:
     assert 'lang="id"' in whole
     assert text.startswith("Kartu skor pelanggan")
     assert f"+100,0 {LOW.replace('.', ',')} sampai +100,0 n = 20" in text
-    assert "naik dengan jelas" in text
+    assert "naik dengan jelas sejak 2026-01-01" in text
     assert "Cara membaca" in text
 
 
@@ -115,8 +115,8 @@ def test_a_change_that_is_none() -> None:
     )
     table = lk.nps(same, "score", time="day")
     text = Page(lk.scorecard_html(lk.scorecard(table, reference="previous"))).text
-    assert "no clear change (0.0)" in text
-    assert "clear rise" not in text.replace("A clear rise or fall", "")
+    assert "no clear change from 2026-01-01 (0.0)" in text
+    assert "clear rise from" not in text
 
 
 def test_groups_without_an_estimate_or_a_row() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _fitting, _frame, _language, _results
+from loyaltykit import _checks, _columns, _drawing, _fitting, _frame, _language, _results
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def customer_flow(result: Any, *, language: Language = "en", ax: Axes | None = N
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown)) or 1.0
     ax.set_ylim(1.12 * low - 0.02 * high, 1.12 * high)
     ax.set_xlim(-0.6, max(len(labels), 1) - 0.4)
-    _periods(ax, labels, partial, language)
+    _columns.name_periods(ax, labels, partial, language)
     _ends(ax, end, heights[0], language)
     return _fitting.fit(ax)
 
@@ -231,50 +231,11 @@ def _bars(ax: Axes, frame: _frame.Frame, partial: Mask, language: str) -> list[F
     return ends
 
 
-def _periods(ax: Axes, labels: list[str], partial: Mask, language: str) -> None:
-    """Name the periods, as many as there is room for."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    if not labels:
-        ax.set(xticks=[], yticks=[])
-        _drawing.say_empty(ax, language)
-        return
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: _language.number(abs(value), "{:,.0f}", language))
-    )
-    running = _language.say("partial", language)
-    texts = [
-        f"{label}\n({running})" if part else label
-        for label, part in zip(labels, partial.tolist(), strict=True)
-    ]
-    ax.set_xticks(range(len(texts)), texts, parse_math=False)
-    longest = max(len(line) for text in texts for line in text.split("\n"))
-    need = (0.64 * longest + 0.8) * _drawing.font_size("medium")
-    monthly = "freq=month" if len(labels[0]) == len("2026-01") else ""
-    step = _drawing.step_of(len(texts), _drawing.extent(ax)[0], need, monthly)
-    ax.set_xticks(range(0, len(texts), step), texts[::step], parse_math=False)
-
-
 def _ends(ax: Axes, end: FloatArray, tops: FloatArray, language: str) -> None:
     """Mark the number at the end of each period, and write it where all of them fit."""
     rows = np.flatnonzero(~np.isnan(end))
     ax.hlines(end[rows], rows - 0.37, rows + 0.37, color="black", linewidth=1.6, zorder=3)
-    texts = [_language.number(value, "{:,.0f}", language) for value in end[rows].tolist()]
-    longest = max(map(len, texts), default=0)
-    room = _drawing.extent(ax)[0] / max(len(end), 1)
-    if (0.64 * longest + 0.4) * _drawing.font_size("small") > room:
-        return
-    for row, text in zip(rows.tolist(), texts, strict=True):
-        ax.annotate(
-            text,
-            (row, max(end[row], tops[row])),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize="small",
-        )
+    _columns.write_above(ax, end, np.fmax(end, tops), language)
 
 
 # ---- gaps ---------------------------------------------------------------------------------------

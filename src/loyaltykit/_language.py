@@ -89,6 +89,11 @@ INDONESIAN: Final[dict[str, str]] = {
     "promoters": "promotor",
     "passives": "pasif",
     "detractors": "detraktor",
+    "Answer": "Jawaban",
+    "Share of each answer": "Bagian tiap jawaban",
+    "Share of each answer, by weight": "Bagian tiap jawaban, menurut bobot",
+    "highest bar: {share}": "batang tertinggi: {share}",
+    "{number} missing": "{number} kosong",
     # Flows, and the times between purchases.
     "Customer flow": "Arus pelanggan",
     "Customers": "Pelanggan",
@@ -115,6 +120,32 @@ INDONESIAN: Final[dict[str, str]] = {
     "Tier transitions": "Perpindahan tingkat",
     "From": "Dari",
     "To": "Ke",
+    # Customers one by one: their tiers, stages and scores.
+    "Loyalty tiers": "Tingkat loyalitas",
+    "customers": "pelanggan",
+    "prospect": "prospek",
+    "lapsed": "tidak aktif",
+    "repeat": "berulang",
+    "loyal": "setia",
+    "Stages of life": "Tahap pelanggan",
+    "acquisition": "akuisisi",
+    "onboarding": "orientasi",
+    "retention": "retensi",
+    "at risk": "berisiko",
+    "advocacy": "advokasi",
+    "Recency and frequency": "Kebaruan dan frekuensi",
+    "Recency score ({best} = latest)": "Skor kebaruan ({best} = terbaru)",
+    "Frequency score ({best} = most often)": "Skor frekuensi ({best} = tersering)",
+    "without a purchase: {number}": "tanpa pembelian: {number}",
+    "champions": "juara",
+    "loyal customers": "pelanggan setia",
+    "potential loyalists": "calon setia",
+    "new customers": "pelanggan baru",
+    "promising": "menjanjikan",
+    "need attention": "perlu perhatian",
+    "about to sleep": "hampir tidak aktif",
+    "cant lose": "jangan sampai hilang",
+    "hibernating": "lama tidak aktif",
     # Survival.
     "Survival": "Ketahanan pelanggan",
     "Still customers": "Masih pelanggan",
@@ -151,9 +182,9 @@ INDONESIAN: Final[dict[str, str]] = {
         "Garis adalah interval; setiap panel punya sumbu sendiri."
     ),
     "change not known": "perubahan tidak diketahui",
-    "no clear change ({by})": "belum jelas berubah ({by})",
-    "clear rise": "naik dengan jelas",
-    "clear fall": "turun dengan jelas",
+    "no clear change from {period} ({by})": "belum jelas berubah sejak {period} ({by})",
+    "clear rise from {period}": "naik dengan jelas sejak {period}",
+    "clear fall from {period}": "turun dengan jelas sejak {period}",
     "All periods: {count} rows": "Semua periode: {count} baris",
     "name": "nama",
     "group": "kelompok",
@@ -170,10 +201,10 @@ INDONESIAN: Final[dict[str, str]] = {
     "n is how many answers or customers a number rests on.": (
         "n adalah banyaknya jawaban atau pelanggan di balik angka itu."
     ),
-    "A clear rise or fall is more than chance would explain; without one, nothing is shown to have "
-    "moved.": (
-        "Naik atau turun dengan jelas berarti lebih dari sekadar kebetulan; tanpa itu, perubahan "
-        "belum terbukti."
+    "A clear rise or fall is more than chance would explain, also given how many changes "
+    "were looked at; without one, nothing is shown to have moved.": (
+        "Naik atau turun dengan jelas berarti lebih dari sekadar kebetulan, juga mengingat "
+        "banyaknya perubahan yang diperiksa; tanpa itu, perubahan belum terbukti."
     ),
     # Changes and revenue.
     "Change in {name}": "Perubahan {name}",

@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loyaltykit import _checks, _drawing, _fitting, _frame, _language
+from loyaltykit import _checks, _drawing, _fitting, _frame, _language, _shades
 from loyaltykit.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap, Normalize
 
     from loyaltykit._language import Language
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# From pale to dark in steps that are equally far apart in Oklab (Ottosson 2020): even to the eye,
-# and told apart by lightness alone, so alike for every kind of colour vision and in grey print.
-COLOURS = (
-    *("#F1F0C0", "#C6DABC", "#9BC3B6", "#6FADB0", "#3B96A8"),
-    *("#2C7A96", "#1E5F83", "#124471", "#0A2A5E"),
-)
 PLAIN = _drawing.LIGHT  # known without looking
 EMPTY = "#F2F2F2"  # nobody was there: no estimate, and no blank either
 HATCH = "////"
@@ -317,23 +310,23 @@ def _draw(
     ax: Axes, grid: _Grid, unit: str, language: str, *, sign: str = ""
 ) -> tuple[float, float]:
     """Draw the cells and what they mean; return the size of one in points."""
-    from matplotlib.colors import LinearSegmentedColormap, ListedColormap, Normalize, to_rgba
+    from matplotlib.colors import ListedColormap, Normalize, to_rgba
 
     empty = grid.known & np.isnan(grid.values)
     shown = ~np.isnan(grid.values) & ~grid.plain
     meshes = [
-        _mesh(ax, np.ones(mask.shape), mask, ListedColormap([colour]), Normalize(0, 1))
+        _shades.mesh(ax, np.ones(mask.shape), mask, ListedColormap([colour]), Normalize(0, 1))
         for mask, colour in ((empty, EMPTY), (grid.plain, PLAIN))
         if mask.any()
     ]
-    colours = LinearSegmentedColormap.from_list("pale to dark", list(COLOURS))
+    colours = _shades.pale_to_dark()
     rgba = np.ones((*grid.values.shape, 4))
     rgba[grid.plain] = to_rgba(PLAIN)
     if shown.any():
         values = grid.values[shown]
         norm = Normalize(_drawing.scale_start(values), values.max() or 100.0)
-        meshes.append(_mesh(ax, grid.values, shown, colours, norm))
-        _colour_bar(ax, meshes[-1], unit, language)
+        meshes.append(_shades.mesh(ax, grid.values, shown, colours, norm))
+        _shades.colour_bar(ax, meshes[-1], unit, language)
         rgba[shown] = colours(norm(values))
     keys = _hatched(ax, rgba, grid.partial)
     if empty.any():
@@ -350,27 +343,6 @@ def _draw(
     return cell
 
 
-def _mesh(ax: Axes, values: FloatArray, mask: Mask, colours: Colormap, norm: Normalize) -> Any:
-    edges = [np.arange(size + 1) - 0.5 for size in values.shape]
-    shown = np.ma.masked_array(values, mask=~mask)
-    return ax.pcolormesh(edges[1], edges[0], shown, cmap=colours, norm=norm)
-
-
-def _colour_bar(ax: Axes, mesh: Any, unit: str, language: str) -> None:
-    """Draw the scale beside the cells, with as many marks as its height has room for."""
-    from matplotlib.ticker import MaxNLocator
-
-    beside = ax.inset_axes((1.02, 0.0, 0.03, 1.0))
-    height = ax.get_window_extent().height * 72 / ax.figure.dpi
-    marks = MaxNLocator(nbins=int(np.clip(height / 25, 1, 6)))
-    bar = ax.figure.colorbar(mesh, cax=beside, ticks=marks)
-    bar.outline.set_visible(False)
-    _drawing.number_ticks(beside.yaxis, language)
-    # Off the last label of the cells.
-    beside.set_xlabel(_language.word(unit, language), fontsize="small", x=0.0, ha="left")
-    beside.tick_params(length=0, labelsize="small")
-
-
 def _hatched(ax: Axes, rgba: FloatArray, partial: Mask) -> dict[str, Any]:
     """Hatch the cells that are still running, light on dark and dark on light."""
     from matplotlib.collections import PolyCollection
@@ -379,7 +351,7 @@ def _hatched(ax: Axes, rgba: FloatArray, partial: Mask) -> dict[str, Any]:
     if not partial.any():
         return {}
     corners = 0.47 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    dark = _is_dark(rgba)
+    dark = _shades.is_dark(rgba)
     for rows, ink in ((partial & dark, "#FFFFFF90"), (partial & ~dark, "#00000070")):
         if rows.any():
             places = np.argwhere(rows)[:, None, ::-1] + corners
@@ -402,7 +374,7 @@ def _write(
     fits = [long * 0.64 * size + 4 < cell[0] and 1.4 * size < cell[1] for long in longest]
     if not any(fits):
         return
-    form, dark = forms[fits.index(True)], _is_dark(rgba)
+    form, dark = forms[fits.index(True)], _shades.is_dark(rgba)
     for row, column in zip(*(side.tolist() for side in known), strict=True):
         value = grid.values[row, column]
         shown = forms[1] if grid.plain[row, column] else form
@@ -418,14 +390,6 @@ def _write(
             va="center",
             bbox=box if grid.partial[row, column] else None,
         )
-
-
-def _is_dark(rgba: FloatArray) -> Mask:
-    """Return where white stands out more than black: below a luminance of 0.179 (WCAG 2)."""
-    parts = rgba[..., :3]
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    dark: Mask = linear @ np.array([0.2126, 0.7152, 0.0722]) < 0.179
-    return dark
 
 
 def _wrap(ax: Axes, columns: list[str], room: float) -> None:

@@ -53,7 +53,9 @@ def size(read: _cards.Card) -> tuple[float, float]:
     """Return the width and height in inches that a card needs."""
     lines = max(-(-len(read.names) // ACROSS), 1)
     across = min(max(len(read.names), 1), ACROSS)
-    rows = _ROW * (len(read.groups) + _heads(read)) + _HEAD + _FOOT
+    most = max((label.count("\n") + 1 for label in _labels(read, "en")), default=1)
+    row = max(_ROW, 1.25 * most + 0.6)
+    rows = row * (len(read.groups) + _heads(read)) + _HEAD + _FOOT
     return 2.0 + _PANEL * across, lines * rows * _drawing.font_size("medium") / 72
 
 

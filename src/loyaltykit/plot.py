@@ -1,6 +1,49 @@
 """Pictures of result tables. Each draws on one matplotlib Axes, and returns it.
 
 matplotlib is imported when a picture is drawn: a service that only counts never loads it.
+
+Which picture for which table:
+
+====================================================== =============================================
+table of                                               picture
+====================================================== =============================================
+`nps`, `nps_from_counts`                               `nps_bars`, `estimates`; with periods `trend`
+`csat`, `ces`, `csat_from_counts`, `ces_from_counts`   `estimates`; with periods `trend`
+`tally`                                                `answers`
+`retention_rate`, `churn_rate`, `quick_ratio`          `trend`, `estimates`
+`retention_rate_from_counts`, `churn_rate_from_counts` `estimates`
+`customer_flow`                                        `customer_flow`
+`cohort_retention`                                     `cohort_heatmap`, `retention_curves`
+`revenue_retention`                                    `trend`, `revenue_bridge`
+`survival_curve`                                       `survival`
+`restricted_mean`                                      `estimates`
+`loyalty_tier`                                         `loyalty_tiers`
+`tier_transitions`                                     `tier_transitions`
+`lifecycle_stage`                                      `lifecycle_stages`
+`rfm`                                                  `rfm`
+`inactivity_gap`                                       `inactivity_gap`
+`compare`, `compare_paired`                            `differences`
+`explain_change`                                       `change_waterfall`
+`scorecard`                                            `scorecard`
+====================================================== =============================================
+
+No picture of their own have:
+
+========================================================= =========================================
+result of                                                 what is drawn instead, or why nothing
+========================================================= =========================================
+`pool`                                                    that of the table that was pooled
+`survival_quantile`                                       `survival` marks the medians
+`logrank`                                                 `survival` draws the curves that it tests
+`customer_lifetimes`                                      `survival`, after `survival_curve`
+`cohort_matrix`, `scorecard_matrix`                       their tables, before they are made wide
+`scorecard_html`                                          is a page, and holds pictures
+`attach_segments`, `one_answer`, `rake`                   are rows to count, and no result
+`nps_group`, `normalize_sector`, `normalize_relationship` are labels to count by
+`normalize_loyalty_tier`                                  is labels to count by
+`design_effect`                                           is a number
+`to_records`, `from_records`, `record_schema`             are a way out and back
+========================================================= =========================================
 """
 
 from __future__ import annotations
@@ -10,8 +53,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loyaltykit import _checks, _dots, _drawing, _fitting, _frame, _language, _results
+from loyaltykit._answer_plots import answers
 from loyaltykit._bar_plots import customer_flow, inactivity_gap
 from loyaltykit._curve_plots import retention_curves
+from loyaltykit._customer_plots import lifecycle_stages, loyalty_tiers, rfm
 from loyaltykit._forest_plots import differences
 from loyaltykit._matrix_plots import cohort_heatmap, tier_transitions
 from loyaltykit._scorecard_plots import scorecard
@@ -25,15 +70,19 @@ if TYPE_CHECKING:
     from loyaltykit._language import Language
 
 __all__ = [
+    "answers",
     "change_waterfall",
     "cohort_heatmap",
     "customer_flow",
     "differences",
     "estimates",
     "inactivity_gap",
+    "lifecycle_stages",
+    "loyalty_tiers",
     "nps_bars",
     "retention_curves",
     "revenue_bridge",
+    "rfm",
     "scorecard",
     "survival",
     "tier_transitions",

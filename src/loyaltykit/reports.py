@@ -35,6 +35,8 @@ thead th { position: sticky; top: 0; background: #f3f5f7; z-index: 1; }
 tbody th { font-weight: 600; }
 td b { font-size: 1.05rem; }
 td span { display: block; font-size: .85rem; }
+small { white-space: nowrap; }
+tbody th { position: sticky; left: 0; background: #fff; }
 .rise { color: #00578f; font-weight: 600; }
 .fall { color: #8a4b00; font-weight: 600; }
 .wide td, .wide th { padding: .25rem .5rem; font-size: .85rem; }
@@ -217,11 +219,17 @@ def _change(entry: _cards.Entry, language: str) -> str:
     if not by:
         return f"<span>{_text(_language.say('change not known', language))}</span>"
     if not entry.is_clear:
-        said = _language.say("no clear change ({by})", language, by=by)
+        said = _language.say(
+            "no clear change from {period} ({by})", language, period=change.reference, by=by
+        )
         return f"<span>{_text(said)}</span>"
     rises = change.difference > 0
     mark, kind = (_panels.UP, "rise") if rises else (_panels.DOWN, "fall")
-    word = _language.word("clear rise" if rises else "clear fall", language)
+    word = _language.say(
+        "clear rise from {period}" if rises else "clear fall from {period}",
+        language,
+        period=change.reference,
+    )
     return f'<span class="{kind}">{mark} {_text(by)} {_text(word)}</span>'
 
 
@@ -286,13 +294,11 @@ def _reading(read: _cards.Card, language: str) -> str:
         _language.say("n is how many answers or customers a number rests on.", language),
     ]
     if any(one.change is not None for one in read.entries):
-        said.append(
-            _language.say(
-                "A clear rise or fall is more than chance would explain; without one, nothing is "
-                "shown to have moved.",
-                language,
-            )
+        clear = (
+            "A clear rise or fall is more than chance would explain, also given how many changes "
+            "were looked at; without one, nothing is shown to have moved."
         )
+        said.append(_language.say(clear, language))
     items = "".join(f"<li>{_text(text)}</li>" for text in said)
     return f"<h2>{_text(_language.say('How to read this', language))}</h2>\n<ul>{items}</ul>"
 
