@@ -100,7 +100,9 @@ test-engines: $(ENGINES)/stamp
 	java_home=$$(.ci/java) && JAVA_HOME=$$java_home LOYALTYKIT_ENGINES=$(ENGINE_CASES) \
 		$(ENGINES)/bin/python -m pytest -n 0 -m engines tests
 
+# The pictures are drawn to see that they can be; those that the pages show are in docs/pictures.
 docs: $(DEV)/stamp
+	$(DEV)/bin/python -W error docs/pictures.py --folder build/pictures
 	$(DEV)/bin/python -m sphinx -b html -c docs -W -n --keep-going -q . build/site
 
 bench: $(DEV)/stamp $(PEERS)/stamp

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 import types
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml, pick_math_environment
+from sphinx import addnodes
 from sphinx.util import logging
 
 import loyaltykit as lk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +37,7 @@ include_patterns = [
     *("docs/**", "notebooks/*.ipynb", "benchmarks/*.md", "examples/**/README.md"),
     *("README.md", "README.id.md", "CHANGELOG.md", "CONTRIBUTING.md"),
 ]
-exclude_patterns = [".*", "build", "src", "tests"]
+exclude_patterns = [".*", "build", "src", "tests", "docs/templates"]
 
 html_theme = "furo"
 html_title = f"loyaltykit {release}"
@@ -59,6 +63,7 @@ nb_execution_timeout = 300
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and output are not copied
 
 autosummary_generate = True
+templates_path = ["templates"]  # the pages of functions are named as they are called
 autodoc_typehints = "none"  # the sections of a docstring name the types in words
 numpydoc_show_class_members = False
 
@@ -147,7 +152,8 @@ def groups() -> dict[str, list[str]]:
     found = {}
     for title, cell in re.findall(r"^\| (?!for |---)([^|]+) \| (.*) \|$", text, flags=re.MULTILINE):
         named = re.findall(r"`([\w.]+)`", cell)
-        found[title] = [name for name in left if name in named or name.split(".")[-1] in named]
+        named += [f"datasets.{name}" for name in named]  # the table does not repeat the module
+        found[title] = [name for name in left if name in named]
         left = [name for name in left if name not in found[title]]
     modules = {name.split(".")[0] for name in left if "." in name}
     for module in sorted(modules):
@@ -176,9 +182,15 @@ def write_reference() -> None:
 # ---- Equations ----------------------------------------------------------------------------------
 
 
+# A command with the words in its braces, or a word of three letters, which is no product of three.
+WORDS = re.compile(r"\\(?:text|begin|end|mathrm|operatorname)\*?{[^}]*}|\\[A-Za-z]+|[A-Za-z]{3,}")
+
+
 def mathml(node: Any, block: bool) -> str:
-    """Return an equation as MathML."""
-    text = node.astext()
+    """Return an equation as MathML; its words stand upright."""
+    text = WORDS.sub(
+        lambda m: m[0] if m[0].startswith("\\") else rf"\text{{{m[0]}}}", node.astext()
+    )
     if block and "align" in pick_math_environment(text):
         text = f"\\begin{{aligned}}{text}\\end{{aligned}}"
     try:
@@ -200,9 +212,36 @@ def display_equation(writer: Any, node: Any) -> None:
     raise nodes.SkipNode
 
 
+# ---- Links from the name of a function to its page ----------------------------------------------
+
+
+def link_names(app: Any, doctree: Any) -> None:
+    """Lead from `nps` or `plot.trend` in a text to the page of that function."""
+    names = set(public_names())
+    for literal in list(doctree.findall(nodes.literal)):
+        name = literal.astext().removeprefix("lk.").split("(")[0]
+        inside = (nodes.reference, nodes.title, addnodes.pending_xref, addnodes.download_reference)
+        if name not in names or any(isinstance(one, inside) for one in ancestors(literal)):
+            continue
+        link = addnodes.pending_xref(
+            "", refdomain="py", reftype="obj", reftarget=f"loyaltykit.{name}", refexplicit=True
+        )
+        link["refdoc"] = app.env.current_document.docname
+        literal.replace_self(link)
+        link += literal
+
+
+def ancestors(node: Any) -> Iterator[Any]:
+    """Yield what a node lies in."""
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
 def setup(app: Any) -> None:
     """Tell Sphinx of the functions above."""
     write_reference()
     app.add_html_math_renderer("mathml", (inline_equation, None), (display_equation, None))
     app.connect("source-read", add_navigation)
+    app.connect("doctree-read", link_names)
     app.connect("build-finished", lead_to_the_first_page)

@@ -152,7 +152,7 @@ def main() -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    options.folder.mkdir(exist_ok=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:
         draw, inches = PICTURES[name]
         figure, ax = plt.subplots(figsize=inches, layout="constrained")

@@ -1,6 +1,5 @@
 """The package as it is built, laid out and imported."""
 
-import re
 import subprocess
 import sys
 import zipfile
@@ -17,7 +16,7 @@ SOURCES = ROOT / "src" / "loyaltykit"
 # Tests of more than one module, which have no module of their name.
 CROSS_CUTTING = {
     *("package", "contract", "every_engine", "engine_docs", "real_data", "notebooks", "examples"),
-    *("service", "typing"),
+    *("docs", "service", "typing"),
 }
 
 # Engines that the caller may not use, and what is slow to import.
@@ -130,57 +129,3 @@ def test_contributing_has_a_line_on_every_file() -> None:
     names |= {f"test_{name}.py" for name in CROSS_CUTTING}
     names |= {path.name for path in (ROOT / "tests").glob("*.py") if "test_" not in path.name}
     assert sorted(name for name in names if f"{name}`" not in text) == []
-
-
-# ---- the pages ----------------------------------------------------------------------------------
-
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-METRICS = ["nps", "csat", "ces", "churn", "cohorts", "survival"]
-PARTS = [
-    *("What it answers", "Definition", "Example", "What counts as missing"),
-    *("What changes the number", "How sure", "Other tools", "Common mistakes", "Read beside it"),
-]
-
-
-def anchors(page: Path) -> set[str]:
-    """Return what a link into a page can name: its headings, as GitHub writes them."""
-    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def broken_links(page: Path) -> list[str]:
-    """Return the links of a page, within the project, to what is not there."""
-    broken = []
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
-        name, _, anchor = link.partition("#")
-        if "://" in link:
-            continue
-        target = (page.parent / name).resolve() if name else page
-        if not target.exists() or (anchor and anchor not in anchors(target)):
-            broken.append(link)
-    return broken
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    assert broken_links(page) == []
-
-
-def test_the_index_names_every_page() -> None:
-    index = (ROOT / "docs" / "README.md").read_text()
-    names = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md"]
-    assert [name for name in names if f"]({name})" not in index] == []
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_pages_of_metrics_have_the_same_parts(name: str) -> None:
-    text = (ROOT / "docs" / f"{name}.md").read_text()
-    headings = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
-    assert [heading for heading in headings if heading in PARTS] == PARTS
-
-
-def test_a_broken_link_is_found(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("# One, two\n[a](#one-two) [b](#three) [c](other.md) [d](https://a.b/c#d)\n")
-    assert broken_links(page) == ["#three", "other.md"]
