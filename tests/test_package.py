@@ -16,7 +16,7 @@ SOURCES = ROOT / "src" / "loyaltykit"
 # Tests of more than one module, which have no module of their name.
 CROSS_CUTTING = {
     *("package", "contract", "every_engine", "engine_docs", "real_data", "notebooks", "examples"),
-    *("docs", "service", "typing"),
+    *("docs", "service", "typing", "messages"),
 }
 
 # Engines that the caller may not use, and what is slow to import.
