@@ -63,7 +63,7 @@ nb_execution_timeout = 300
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and output are not copied
 
 autosummary_generate = True
-templates_path = ["templates"]  # the pages of functions are named as they are called
+templates_path = ["docs/templates"]  # the pages of functions are named as they are called
 autodoc_typehints = "none"  # the sections of a docstring name the types in words
 numpydoc_show_class_members = False
 
@@ -86,6 +86,18 @@ GLOBS = {
     "For services": ["examples/*/README.md"],
     "Reference": ["docs/*.md", "benchmarks/*.md", "CHANGELOG.md", "CONTRIBUTING.md"],
 }
+# Where the title of a page says too little without the file it stands in.
+TITLES = {
+    "README": "What loyaltykit is",
+    "README.id": "Bahasa Indonesia",
+    "docs/churn": "Churn and retention rates",
+    "docs/retention": "Who counts as retained",
+    "docs/which-churn": "Which churn number?",
+    "docs/which-number": "Which number to report",
+    "benchmarks/results": "Benchmarks",
+    "benchmarks/scaling": "Benchmarks past one machine",
+    "examples/service/README": "The example service",
+}
 API = ROOT / "docs" / "api"  # written by every build, and not kept
 
 
@@ -105,11 +117,16 @@ def sections() -> dict[str, list[str]]:
 def navigation() -> str:
     """Return the sections as lists of contents, which the theme shows at the side."""
     return "\n".join(
-        "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *map("/{}".format, names)])
+        "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *map(entry, names)])
         + "\n```\n"
         for title, names in sections().items()
         if names
     )
+
+
+def entry(name: str) -> str:
+    """Return the line of a page in a list of contents."""
+    return f"{TITLES[name]} </{name}>" if name in TITLES else f"/{name}"
 
 
 def add_navigation(app: Any, name: str, source: list[str]) -> None:
