@@ -25,7 +25,7 @@ def wrapped(lazy: str, frame: Any) -> Any:
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(case=contracts())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_the_queries_count_what_numpy_counts(lazy: str, case: Contracts) -> None:
     frame, keywords = case.arguments(WRAPPED[lazy][0])
     other = dict(keywords)
@@ -38,7 +38,7 @@ def test_the_queries_count_what_numpy_counts(lazy: str, case: Contracts) -> None
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(case=contracts())
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_renewals_too(lazy: str, case: Contracts) -> None:
     frame, keywords = case.arguments(WRAPPED[lazy][0])
     keywords["denominator"] = "renewal_due"

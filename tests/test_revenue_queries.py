@@ -70,7 +70,7 @@ def check(lazy: str, frame: Any, time: str, keywords: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(drawn=random_logs.options(), data=st.data())
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_a_log_is_added_up_as_numpy_adds_it_up(
     lazy: str, drawn: random_logs.Options, data: st.DataObject
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_log_is_added_up_as_numpy_adds_it_up(
 
 @pytest.mark.parametrize("lazy", LAZY)
 @given(case=random_logs.contracts(), data=st.data())
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_contracts_are_added_up_as_numpy_adds_them_up(
     lazy: str, case: random_logs.Contracts, data: st.DataObject
 ) -> None:
