@@ -219,7 +219,7 @@ def test_every_length_has_a_bar_and_a_step(engine: Engine) -> None:
     assert np.asarray(steps.get_xdata()).tolist() == [0, 1, 7, 8, 30, 30.5]
     assert np.asarray(steps.get_ydata()).tolist() == [0, 20, 70, 80, 100, 100]
     assert panel.get_xlim() == ax.get_xlim()
-    assert ax.get_title() == "Time between purchases (n = 10)"
+    assert ax.get_title() == "Time between activities (n = 10)"
 
 
 def test_proposed_gap_is_a_line_through_both_parts() -> None:

@@ -189,3 +189,13 @@ def test_texts_in_indonesian() -> None:
     assert _drawing.base(1816, "id", "belum lengkap") == "(n = 1.816, belum lengkap)"
     assert _drawing.value_text(-1234.5, "{:,.1f}", "id") == "\N{MINUS SIGN}1.234,5"
     assert _drawing.plain_text(None, "id") == "(kosong)"
+
+
+def test_periods_that_step_by_quarters_are_written_as_quarters() -> None:
+    quarters = [dt.date(2025, 7, 1), dt.date(2025, 10, 1), None]
+    assert _drawing.key_texts(quarters, "period", "scale=0..10") == ["2025-Q3", "2025-Q4", ""]
+    # A year apart they may be anything, and one month between them makes them months.
+    years = [dt.date(2024, 1, 1), dt.date(2025, 1, 1)]
+    assert _drawing.key_texts(years, "period", "") == ["2024-01", "2025-01"]
+    months = [dt.date(2025, 7, 1), dt.date(2025, 8, 1), dt.date(2025, 10, 1)]
+    assert _drawing.key_texts(months, "period", "")[2] == "2025-10"

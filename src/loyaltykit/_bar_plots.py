@@ -104,7 +104,7 @@ def customer_flow(result: Any, *, language: Language = "en", ax: Axes | None = N
 
 
 def inactivity_gap(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
-    """Draw the times between two purchases: how many of each length, and how many within it.
+    """Draw the times between two activities: how many of each length, and how many within it.
 
     Below are the times by their length, above the share that is no longer than that, step by step.
     A line marks the proposed gap.
@@ -168,7 +168,7 @@ def inactivity_gap(result: Any, *, language: Language = "en", ax: Axes | None = 
         msg = f"result proposes several gaps: {', '.join(found)}. Select one."
         raise ParameterError(msg)
     ax = _drawing.opened(ax, 8.0, 34.0)
-    title = _drawing.titled(_language.say("Time between purchases", language), group, "")
+    title = _drawing.titled(_language.say("Time between activities", language), group, "")
     sized = f"{title} {_drawing.base(n.sum(), language)}" if len(n) else title
     ax.set_title(sized, parse_math=False)
     ax.set_xlabel(_language.say("Days from one to the next", language))

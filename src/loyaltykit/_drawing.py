@@ -244,7 +244,16 @@ def key_texts(values: list[Any], name: str, definition: str, language: str = "en
     # Rates say their frequency in the definition. For survey tables the dates have to.
     monthly = "freq=month" in definition or "freq=" not in definition
     monthly &= all(getattr(value, "day", 0) == 1 for value in values if value is not None)
+    if monthly and "freq=" not in definition and _is_quarterly(values):
+        return key_texts(values, name, "freq=quarter", language)
     return [text[:7] for text in texts] if monthly else texts
+
+
+def _is_quarterly(firsts: list[Any]) -> bool:
+    """Return whether first days of months are those of quarters, and some follow each other."""
+    months = sorted({12 * day.year + day.month - 1 for day in firsts if day is not None})
+    steps = [after - before for before, after in itertools.pairwise(months)]
+    return all(month % 3 == 0 for month in months) and 3 in steps
 
 
 def ages_label(definition: str, language: str = "en") -> str:

@@ -104,7 +104,7 @@ INDONESIAN: Final[dict[str, str]] = {
     "migrated in": "pindah masuk",
     "migrated out": "pindah keluar",
     "at the end": "di akhir periode",
-    "Time between purchases": "Jarak antarpembelian",
+    "Time between activities": "Jarak antaraktivitas",
     "Days from one to the next": "Hari dari satu ke berikutnya",
     "Times": "Banyaknya",
     "Times, by {days} days": "Banyaknya, per {days} hari",
