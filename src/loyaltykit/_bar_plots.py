@@ -1,4 +1,4 @@
-"""Pictures with bars: customers by period, times between purchases."""
+"""Pictures with bars: customers by period, times between activities."""
 
 from __future__ import annotations
 
