@@ -33,6 +33,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 root_doc = "docs/README"
+default_role = "literal"  # a name between single backticks is code, in docstrings too
 include_patterns = [
     *("docs/**", "notebooks/*.ipynb", "benchmarks/*.md", "examples/**/README.md"),
     *("README.md", "README.id.md", "CHANGELOG.md", "CONTRIBUTING.md"),
