@@ -105,3 +105,19 @@ SURVEYS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (lk.ces, "ces", {"statistic": "box"}),
     (lk.ces, "ces", {"statistic": "net", "direction": "effort"}),
 ]
+
+
+def same_frame(made: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Assert that two frames are equal, types included.
+
+    Texts of pandas 2 are objects, and a null among them is None or NaN: both are one null.
+    """
+    pd.testing.assert_frame_equal(with_one_null(made), with_one_null(table))
+
+
+def with_one_null(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame in which every null among objects is None."""
+    changed = frame.copy()
+    for name in frame.columns[frame.dtypes == object]:
+        changed[name] = frame[name].where(frame[name].notna(), None)
+    return changed

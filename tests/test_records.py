@@ -19,6 +19,7 @@ from conftest import Engine, column_names, frame_rows
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from tables import same_frame
 from test_contract import TABLES as CONTRACT
 
 import loyaltykit as lk
@@ -270,7 +271,7 @@ def test_only_frames_have_records(result: Any) -> None:
 def same(made: Any, table: Any) -> None:
     """Assert that two tables are equal, types included."""
     if isinstance(table, pd.DataFrame):
-        pd.testing.assert_frame_equal(made, table)
+        same_frame(made, table)
         return
     assert made.equals(table)
     assert made.schema == table.schema
@@ -370,7 +371,7 @@ def test_what_went_through_json_is_what_it_was(name: str, kind: str, data: st.Da
     if not len(table):
         return
     made = lk.from_records(strict(lk.to_records(table)))
-    pd.testing.assert_frame_equal(made, table)
+    same_frame(made, table)
     records = lk.to_records(table)
     for engine in ("polars", "pyarrow"):
         assert lk.to_records(lk.from_records(records, engine=engine)) == records

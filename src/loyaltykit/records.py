@@ -90,7 +90,8 @@ def from_records(
         where they may be unknown; floats; text; and the columns `period`, `cohort` and `as_of`,
         and a `reference` among them, as dates. Keys are text, whole numbers, floats or booleans, as
         JSON has them. So ``from_records(to_records(table))`` equals a table whose keys are such;
-        categories come back as text, and keys that are dates as ISO text.
+        categories come back as text, and keys that are dates as ISO text. In pandas older than 3,
+        whose texts are objects, a null among them comes back as None where it may have been NaN.
 
     Raises
     ------
