@@ -118,6 +118,6 @@ def same_frame(made: pd.DataFrame, table: pd.DataFrame) -> None:
 def with_one_null(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame in which every null among objects is None."""
     changed = frame.copy()
-    for name in frame.columns[frame.dtypes == object]:
+    for name in [name for name in frame.columns if frame[name].dtype.kind == "O"]:
         changed[name] = frame[name].where(frame[name].notna(), None)
     return changed

@@ -468,3 +468,11 @@ def test_targets_may_be_the_value_counts_of_a_census() -> None:
     census = pd.Series(["B2B", "B2C"] * 50).value_counts()
     made = lk.rake(data, {"sector": census})
     pd.testing.assert_frame_equal(made, lk.rake(data, {"sector": {"B2B": 1, "B2C": 1}}))
+
+
+def test_messages_show_numbers_as_they_are_typed() -> None:
+    data = pd.DataFrame({"sector": [1, 2]})
+    with pytest.raises(ParameterError, match=r"tolerance=2\.0 must lie"):
+        lk.rake(data, {"sector": {1: 1, 2: 1}}, tolerance=np.float64(2.0))
+    with pytest.raises(ParameterError, match=r"not \{1: -1\.0\}"):
+        lk.rake(data, {"sector": {np.int64(1): -1.0, np.int64(2): 1.0}})

@@ -421,7 +421,7 @@ def _check_share(share: object) -> float:
     value = float(share)
     if not 0 < value <= 1:
         hint = f" Did you mean {value / 100:g}?" if 1 < value <= 100 else ""
-        msg = f"share={share!r} must be above 0 and at most 1.{hint}"
+        msg = f"share={_checks.plain(share)!r} must be above 0 and at most 1.{hint}"
         raise ParameterError(msg)
     return value
 

@@ -231,7 +231,8 @@ def _check_shares(name: str, shares: Any) -> dict[Any, float]:
             _checks.wrong_type(f"{name}[{level!r}]", share, "a number")
     wrong = {level: share for level, share in shares.items() if not 0 <= share < math.inf}
     if wrong:
-        pairs = ", ".join(f"{level!r}: {share}" for level, share in [*wrong.items()][:_MOST_SHOWN])
+        shown = [(_checks.plain(level), share) for level, share in wrong.items()][:_MOST_SHOWN]
+        pairs = ", ".join(f"{level!r}: {share}" for level, share in shown)
         msg = f"{name} must hold finite shares or totals, 0 or more, not {{{pairs}}}."
         raise ParameterError(msg)
     largest = max(shares.values(), default=0)
@@ -248,7 +249,8 @@ def _check_tolerance(tolerance: object) -> float:
         _checks.wrong_type("tolerance", tolerance, "a number")
     within = float(tolerance)
     if not 0 < within < 1:
-        msg = f"tolerance={tolerance!r} must lie between 0 and 1: it is a difference of shares."
+        found = _checks.plain(tolerance)
+        msg = f"tolerance={found!r} must lie between 0 and 1: it is a difference of shares."
         raise ParameterError(msg)
     return within
 
