@@ -225,8 +225,13 @@ def interval(level: float, language: str) -> str:
 
 def base(n: float, language: str, *notes: str) -> str:
     """Return for example ``(n = 1,816, partial)``; the notes are said by the caller."""
-    size = [] if np.isnan(n) else [f"n = {_language.number(n, '{:,.0f}', language)}"]
+    size = [] if np.isnan(n) else [size_text(n, language)]
     return f"({', '.join([*size, *notes])})"
+
+
+def size_text(n: float, language: str) -> str:
+    """Return for example ``n = 1,816``, and nothing where it is not known."""
+    return "" if np.isnan(n) else f"n = {_language.number(n, '{:,.0f}', language)}"
 
 
 def key_texts(values: list[Any], name: str, definition: str, language: str = "en") -> list[str]:

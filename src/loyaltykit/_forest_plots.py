@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loyaltykit import _checks, _dots, _drawing, _fitting, _frame, _language
+from loyaltykit import _checks, _dots, _drawing, _fitting, _frame, _language, _levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,6 @@ _ADJUSTED = {
     "none": "p not adjusted, comparisons: {number}",
 }
 _LEAST_P = 0.001
-REST = "rest"  # what compare calls all other levels together
 
 
 def differences(result: Any, *, language: Language = "en", ax: Axes | None = None) -> Axes:
@@ -121,9 +120,9 @@ def _labels(frame: _frame.Frame, language: str) -> list[str]:
         name: _drawing.key_texts(_frame.python_values(frame[name]), kind, "", language)
         for name, kind in (*((key, key) for key in keys), (across, across), ("reference", across))
     }
-    if REST not in _frame.python_values(frame[across]):
+    if _levels.REST not in _frame.python_values(frame[across]):
         rest = _language.say("the rest", language)
-        texts["reference"] = [rest if text == REST else text for text in texts["reference"]]
+        texts["reference"] = [rest if text == _levels.REST else text for text in texts["reference"]]
     labels = []
     for row, (n, other) in enumerate(
         zip(*(_drawing.floats(frame, name) for name in ("n", "n_reference")), strict=True)

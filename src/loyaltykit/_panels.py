@@ -55,42 +55,40 @@ def size(read: _cards.Card) -> tuple[float, float]:
     across = min(max(len(read.names), 1), ACROSS)
     most = max((label.count("\n") + 1 for label in _labels(read, "en")), default=1)
     row = max(_ROW, 1.25 * most + 0.6)
-    rows = row * (len(read.groups) + _heads(read)) + _HEAD + _FOOT
+    rows = row * len(_rows(read)) + _HEAD + _FOOT
     return 2.0 + _PANEL * across, lines * rows * _drawing.font_size("medium") / 72
 
 
-def _heads(read: _cards.Card) -> int:
-    """Return how many dimensions have a line of their own: all, where there are several."""
-    dimensions = {dimension for dimension, _ in read.groups}
-    return 0 if len(dimensions) == 1 else len(dimensions)
+def _rows(read: _cards.Card) -> list[tuple[str, str | None]]:
+    """Return the rows from top to bottom; one without a level heads those of its dimension.
+
+    There are heads where there are several dimensions.
+    """
+    several = len({dimension for dimension, _ in read.groups}) > 1
+    rows: list[tuple[str, str | None]] = []
+    for dimension, level in read.groups:
+        if several and (not rows or rows[-1][0] != dimension):
+            rows.append((dimension, None))
+        rows.append((dimension, level))
+    return rows
 
 
 def _labels(read: _cards.Card, language: str) -> list[str]:
     """Return the names of the rows from top to bottom, each dimension under its own."""
     labels: list[str] = []
-    for i, (dimension, level) in enumerate(read.groups):
-        if _heads(read) and (i == 0 or read.groups[i - 1][0] != dimension):
-            # A total has no levels, and needs no name above its own: a gap sets it apart.
-            above = dimension != _TOTAL
-            labels.append(_drawing.heading(dimension, language).upper() if above else "")
-        labels.append(textwrap.shorten(textwrap.fill(_language.word(level, language), 200), 60))
+    for dimension, level in _rows(read):
+        if level is not None:
+            labels.append(textwrap.shorten(_language.word(level, language), 60))
+        elif dimension == _TOTAL:
+            labels.append("")  # it has no levels, and needs no name above its own
+        else:
+            labels.append(_drawing.heading(dimension, language).upper())
     return [textwrap.fill(label, _LABEL_WIDTH) for label in labels]
-
-
-def _places(read: _cards.Card) -> dict[_cards.Group, int]:
-    """Return the row of each group; the heads of dimensions take rows too."""
-    places: dict[_cards.Group, int] = {}
-    row = 0
-    for i, group in enumerate(read.groups):
-        row += bool(_heads(read)) and (i == 0 or read.groups[i - 1][0] != group[0])
-        places[group] = row
-        row += 1
-    return places
 
 
 def _panel(ax: Axes, read: _cards.Card, name: str, labels: list[str] | None, language: str) -> None:
     """Draw one name: dots with intervals, and beside them estimates, bases and clear changes."""
-    places = _places(read)
+    places = {group: row for row, group in enumerate(_rows(read)) if group[1] is not None}
     entries = [one for (which, _), one in read.now.items() if which == name]
     rows = [places[one.group] for one in entries]
     estimate, low, high = (
@@ -116,7 +114,7 @@ def _panel(ax: Axes, read: _cards.Card, name: str, labels: list[str] | None, lan
     ax.hlines(guides, 0, 1, _drawing.GUIDE, linewidth=0.6, zorder=0.5, transform=across)
     for row, one in zip(rows, entries, strict=True):
         ax.annotate(
-            f"{value_text(one, language)}\n{_drawing.base(one.n, language)[1:-1]}",
+            f"{value_text(one, language)}\n{_drawing.size_text(one.n, language)}",
             (1.06, row),
             xycoords=across,
             va="center",

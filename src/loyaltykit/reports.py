@@ -189,7 +189,7 @@ def _cell(entry: _cards.Entry | None, language: str) -> str:
     """Return what is known of one group: how much, how sure, on how many, and what moved."""
     if entry is None:
         return "<td>\N{EN DASH}</td>"
-    base = f'<span class="n">{_text(_drawing.base(entry.n, language)[1:-1])}</span>'
+    base = f'<span class="n">{_text(_drawing.size_text(entry.n, language))}</span>'
     if math.isnan(entry.estimate):
         nothing = _language.say("no estimate" if entry.n > 0 else "no data", language)
         return f"<td>{_text(nothing)}{base}</td>"
@@ -249,10 +249,7 @@ def _all_periods(read: _cards.Card, language: str) -> str:
     """Return every row of the card that has a period, in a table that unfolds."""
     entries = [one for one in read.entries if one.period is not None]
     names = ("name", "group", "period", "n", "missing", "estimate", "interval", "change", "p")
-    heads = [
-        f'<th scope="col">{_text(_drawing.heading(_language.word(name, language), "en"))}</th>'
-        for name in names
-    ]
+    heads = [f'<th scope="col">{_text(_drawing.heading(name, language))}</th>' for name in names]
     rows = [f"<tr>{''.join(_cells(one, language))}</tr>" for one in entries]
     count = _language.number(len(entries), "{:,.0f}", language)
     said = _text(_language.say("All periods: {count} rows", language, count=count))
