@@ -12,6 +12,21 @@ import pandas as pd
 import loyaltykit as lk
 from loyaltykit import _estimates, _frame, _results
 
+# Four customers of January and two of February; April has only begun.
+DAYS: dict[int, list[str]] = {
+    1: ["2026-01-05", "2026-02-05", "2026-03-05", "2026-04-02"],
+    2: ["2026-01-07", "2026-02-09"],
+    3: ["2026-01-07", "2026-02-11"],
+    4: ["2026-01-09"],
+    5: ["2026-02-01", "2026-03-08"],
+    6: ["2026-02-03"],
+}
+ACTIVITY: dict[str, list[Any]] = {
+    "id": [customer for customer, days in DAYS.items() for _ in days],
+    "day": [dt.date.fromisoformat(day) for days in DAYS.values() for day in days],
+    "sector": ["B2B" if customer % 2 else "B2C" for customer, days in DAYS.items() for _ in days],
+}
+
 
 def log_columns(customers: int = 40) -> dict[str, list[Any]]:
     """Return a log of five months of 2026 in which every customer has a sector and a region."""

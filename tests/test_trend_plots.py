@@ -15,27 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import same_color
 from matplotlib.lines import Line2D
+from tables import ACTIVITY
 
 import loyaltykit as lk
 from loyaltykit import _drawing, _trend_plots, plot
 from loyaltykit.errors import ParameterError
 
 mpl.use("Agg")
-
-# Four customers of January and two of February; April has only begun.
-DAYS: dict[int, list[str]] = {
-    1: ["2026-01-05", "2026-02-05", "2026-03-05", "2026-04-02"],
-    2: ["2026-01-07", "2026-02-09"],
-    3: ["2026-01-07", "2026-02-11"],
-    4: ["2026-01-09"],
-    5: ["2026-02-01", "2026-03-08"],
-    6: ["2026-02-03"],
-}
-ACTIVITY: dict[str, list[Any]] = {
-    "id": [customer for customer, days in DAYS.items() for _ in days],
-    "day": [dt.date.fromisoformat(day) for days in DAYS.values() for day in days],
-    "sector": ["B2B" if customer % 2 else "B2C" for customer, days in DAYS.items() for _ in days],
-}
 
 
 @pytest.fixture(autouse=True)
